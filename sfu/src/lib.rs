@@ -1,0 +1,13 @@
+//! Selective-forwarding media engine.
+//!
+//! The control plane holds an [`Engine`]: a cheap handle to one thread per core. Everything it asks is answered by one of
+//! those threads; everything that happens by itself comes out of [`Events`].
+
+mod api;
+mod engine;
+
+pub use api::{
+    Answer, EngineConfig, EngineError, Event, Events, MediaWish, NegotiatedTrack, PeerStats, PublishTrack,
+    SectionPlan, SessionOffer, StartError, Tap, TapEvent, WatchTrack,
+};
+pub use engine::Engine;
