@@ -1,0 +1,49 @@
+# The commands of README.md and CI. Each installs what it needs (scripts/setup) and says what it does.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LISTEN ?= 0.0.0.0:8080
+DATA ?= ./data
+
+web_sources := $(shell find web-client -path web-client/node_modules -prune -o -path web-client/dist -prune -o \
+	-path web-client/e2e -prune -o -type f -print)
+
+.PHONY: help run teach test check bench fmt generate build
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: build ## build and serve http://localhost:8080 with a demo district; data is kept in ./data
+	@exec target/release/tongke serve --demo --data $(DATA) --listen $(LISTEN)
+
+build: ## build the server, the recorder and the pages
+	@scripts/setup run
+	@$(MAKE) --no-print-directory web-client/dist/index.html
+	@cargo build --release
+
+teach: ## put a robot teacher with generated footage into the demo lesson of a running `make run`
+	@scripts/setup teach
+	@cargo build --release -p tongke-loadtest
+	@DATA=$(DATA) loadtest/teach.sh
+
+test: ## all tests
+	@scripts/test
+
+check: ## formatting, lints, docs, licences, generated files
+	@scripts/check
+
+bench: ## benchmarks: ratios against the floor measured in the same run
+	@cargo bench -p tongke-sfu
+
+fmt: ## format the sources
+	@cargo fmt
+	@cd web-client && npm run --silent fmt
+
+generate: ## files made from others: TypeScript of the messages, OpenAPI, the typed client
+	@scripts/generate
+
+web-client/dist/index.html: $(web_sources)
+	@echo "building the pages"
+	@cd web-client && npm run --silent build
