@@ -110,6 +110,9 @@ pub(crate) struct Section {
     pub(crate) flow: Flow,
     /// What it carries, unless inactive.
     pub(crate) track: Option<TrackId>,
+    /// `ToPeer`: the MediaStream it belongs to (`a=msid`, and the CNAME of its sender reports). Tracks of one publisher have
+    /// the same one, so that a receiver plays them in step. A token without spaces.
+    pub(crate) stream: Option<String>,
     /// Agreed payload types, best first. For `FromPeer` those the peer may send.
     pub(crate) payloads: Vec<Payload>,
     /// Agreed header extensions.
