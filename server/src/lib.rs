@@ -1,1 +1,17 @@
+//! The server of Tongke: identity, timetable, signalling, rooms, library, API and pages.
+//!
+//! Dependencies point one way: [`domain`] (pure rules) ← [`service`] (use cases and authorisation) ← edges ([`http`],
+//! [`store`], signalling and media). [`app`] wires them together.
 
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod domain;
+pub mod http;
+pub mod metrics;
+pub mod output;
+pub mod redact;
+pub mod service;
+pub mod store;
+pub mod tls;

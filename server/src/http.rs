@@ -1,0 +1,3 @@
+//! HTTP: one router, one ordered middleware stack, one map of errors to statuses.
+
+pub mod error;

@@ -1,0 +1,77 @@
+//! Metrics of the HTTP side; names begin with `tongke_`. Rooms and engine add their own text.
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// Every metric of this module, in one table.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests by method, route and status.
+    pub http_requests: IntCounterVec,
+    /// Seconds until the answer's head, by method and route.
+    pub http_seconds: HistogramVec,
+    /// Terminals with an open event stream.
+    pub terminal_streams: IntGauge,
+    /// Lessons by state.
+    pub lessons: IntGaugeVec,
+    /// Sign-ins and pairings that were refused, by kind.
+    pub refused: IntCounterVec,
+}
+
+impl Metrics {
+    /// Registers them.
+    ///
+    /// # Errors
+    ///
+    /// When two have one name, which is a mistake in this file.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let metrics = Self {
+            http_requests: IntCounterVec::new(
+                Opts::new("tongke_http_requests_total", "HTTP requests answered"),
+                &["method", "route", "status"],
+            )?,
+            http_seconds: HistogramVec::new(
+                HistogramOpts::new("tongke_http_request_seconds", "Time until the head of the answer"),
+                &["method", "route"],
+            )?,
+            terminal_streams: IntGauge::new(
+                "tongke_terminal_streams",
+                "Terminals with an open event stream",
+            )?,
+            lessons: IntGaugeVec::new(Opts::new("tongke_lessons", "Lessons by state"), &["state"])?,
+            refused: IntCounterVec::new(
+                Opts::new("tongke_refused_total", "Sign-ins and pairings that were refused"),
+                &["kind"],
+            )?,
+            registry,
+        };
+        let all: [Box<dyn prometheus::core::Collector>; 5] = [
+            Box::new(metrics.http_requests.clone()),
+            Box::new(metrics.http_seconds.clone()),
+            Box::new(metrics.terminal_streams.clone()),
+            Box::new(metrics.lessons.clone()),
+            Box::new(metrics.refused.clone()),
+        ];
+        for one in all {
+            metrics.registry.register(one)?;
+        }
+        Ok(metrics)
+    }
+
+    /// Where other modules register theirs.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// All of them in the Prometheus text format.
+    #[must_use]
+    pub fn text(&self) -> String {
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_default()
+    }
+}
