@@ -48,32 +48,50 @@ pub(crate) fn agree(offered: &OfferedSection, flow: Flow) -> Option<Section> {
 }
 
 fn common_payloads(offered: &[OfferedPayload], kind: MediaKind, flow: Flow) -> Vec<Payload> {
+    let plain = offered.iter().any(|known| mode(known) == Mode::NonInterleaved);
     let mut payloads: Vec<Payload> = offered
         .iter()
-        .filter(|known| known.payload.codec.kind() == kind && mode_fits(known, flow))
+        .filter(|known| known.payload.codec.kind() == kind && mode_fits(mode(known), plain, flow))
         .map(|known| known.payload.clone())
         .collect();
-    if payloads.is_empty() {
-        // Players that leave out packetization-mode mean 0 by the letter, and in fact read what mode 1 sends.
-        payloads = offered
-            .iter()
-            .filter(|known| parameter(&known.fmtp, "packetization-mode").is_none())
-            .map(|known| known.payload.clone())
-            .collect();
-    }
     for payload in &mut payloads {
-        // A retransmission without RTX would seal other bytes under a used nonce.
-        payload.nack &= payload.rtx_pt.is_some();
+        // Ours go by RTX only: the same packet again would seal other bytes under a used nonce.
+        payload.nack &= payload.rtx_pt.is_some() || flow == Flow::FromPeer;
     }
     payloads.sort_by_key(rank);
     payloads
 }
 
-/// We send H264 in mode 1 (FU-A, STAP-A). A sender of mode 0 sends what mode 1 allows too (RFC 6184 §6.2).
-fn mode_fits(known: &OfferedPayload, flow: Flow) -> bool {
-    known.payload.codec != Codec::H264
-        || flow == Flow::FromPeer
-        || parameter(&known.fmtp, "packetization-mode") == Some("1")
+/// How H264 is put into packets (RFC 6184 §6).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Not H264.
+    None,
+    /// Mode 0, said.
+    Single,
+    /// Mode 0, because nothing is said.
+    Unsaid,
+    /// Mode 1, which is what the engine forwards.
+    NonInterleaved,
+}
+
+fn mode(known: &OfferedPayload) -> Mode {
+    match parameter(&known.fmtp, "packetization-mode") {
+        _ if known.payload.codec != Codec::H264 => Mode::None,
+        Some("1") => Mode::NonInterleaved,
+        Some(_) => Mode::Single,
+        None => Mode::Unsaid,
+    }
+}
+
+/// Where a client has mode 1 (`plain`), only that. Otherwise a sender of mode 0 sends what mode 1 allows too, and players that
+/// leave it unsaid read mode 1 in fact.
+fn mode_fits(mode: Mode, plain: bool, flow: Flow) -> bool {
+    match mode {
+        Mode::None | Mode::NonInterleaved => true,
+        Mode::Unsaid => !plain,
+        Mode::Single => !plain && flow == Flow::FromPeer,
+    }
 }
 
 /// Lower is better. Of equals the client's order counts.
@@ -93,43 +111,43 @@ fn h264_profile(payload: &Payload) -> Option<Profile> {
         .flatten()
 }
 
-/// What is left of our payloads after the client's answer. We send with the client's payload types and it with ours
-/// (RFC 3264 §5.1); clients do not change them.
+/// What is left of our payloads after the client's answer. A payload type means what we offered with it; GStreamer's answer
+/// leaves out the profile. We send with the client's payload types and it with ours (RFC 3264 §5.1), should it change them.
 pub(super) fn answered_payloads(ours: &[Payload], theirs: &[OfferedPayload], flow: Flow) -> Vec<Payload> {
     theirs
         .iter()
-        .filter_map(|known| {
-            let their = &known.payload;
-            let same = |our: &&Payload| our.codec == their.codec && h264_profile(our) == h264_profile(their);
-            let our = ours
-                .iter()
-                .filter(same)
-                .find(|our| our.pt == their.pt)
-                .or_else(|| ours.iter().find(same))?;
-            let (pt, rtx_pt, red_pt) = match flow {
-                Flow::FromPeer => (
-                    our.pt,
-                    our.rtx_pt.and(their.rtx_pt).and(our.rtx_pt),
-                    our.red_pt.filter(|_| their.red_pt.is_some()),
-                ),
-                Flow::ToPeer | Flow::Inactive => (
-                    their.pt,
-                    their.rtx_pt.filter(|_| our.rtx_pt.is_some()),
-                    their.red_pt.filter(|_| our.red_pt.is_some()),
-                ),
-            };
-            Some(Payload {
-                pt,
-                codec: our.codec,
-                rtx_pt,
-                red_pt,
-                profile_level_id: their.profile_level_id,
-                nack: our.nack && their.nack,
-                pli: our.pli && their.pli,
-                fir: our.fir && their.fir,
-                transport_cc: our.transport_cc && their.transport_cc,
-                remb: our.remb && their.remb,
-            })
-        })
+        .filter_map(|known| answered_payload(ours, known, flow))
         .collect()
+}
+
+fn answered_payload(ours: &[Payload], known: &OfferedPayload, flow: Flow) -> Option<Payload> {
+    let their = &known.payload;
+    let same_type = |our: &&Payload| our.codec == their.codec && our.pt == their.pt;
+    let same_profile = |our: &&Payload| our.codec == their.codec && h264_profile(our) == h264_profile(their);
+    let our = ours
+        .iter()
+        .find(same_type)
+        .or_else(|| ours.iter().find(same_profile))?;
+    let used = if flow == Flow::FromPeer { our } else { their };
+    let said = parameter(&known.fmtp, "profile-level-id").is_some();
+    Some(Payload {
+        pt: used.pt,
+        codec: our.codec,
+        rtx_pt: used
+            .rtx_pt
+            .filter(|_| our.rtx_pt.is_some() && their.rtx_pt.is_some()),
+        red_pt: used
+            .red_pt
+            .filter(|_| our.red_pt.is_some() && their.red_pt.is_some()),
+        profile_level_id: if said {
+            their.profile_level_id
+        } else {
+            our.profile_level_id
+        },
+        nack: our.nack && their.nack,
+        pli: our.pli && their.pli,
+        fir: our.fir && their.fir,
+        transport_cc: our.transport_cc && their.transport_cc,
+        remb: our.remb && their.remb,
+    })
 }

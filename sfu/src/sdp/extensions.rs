@@ -30,16 +30,25 @@ known! {
     dependency_descriptor "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
 }
 
-/// Takes one `a=extmap` value: `<id>[/<direction>] <uri> [<attributes>]`. Unknown ones and ids beyond 14 are left out.
-pub(super) fn read(value: &str, extensions: &mut Extensions) {
+/// Takes one `a=extmap` value: `<id>[/<direction>] <uri> [<attributes>]`. Left out are unknown ones, ids beyond 14, and those
+/// that go the other way than their section, which is `direction`.
+pub(super) fn read(value: &str, direction: &str, extensions: &mut Extensions) {
     let mut words = value.split_ascii_whitespace();
-    let id = words
+    let (id, way) = match words
         .next()
-        .and_then(|word| word.split('/').next()?.parse::<u8>().ok());
-    let (Some(id @ 1..=HIGHEST_ID), Some(uri)) = (id, words.next()) else {
+        .map(|word| word.split_once('/').unwrap_or((word, direction)))
+    {
+        Some((id, way)) => (id.parse::<u8>(), way),
+        None => return,
+    };
+    let (Ok(id @ 1..=HIGHEST_ID), Some(uri)) = (id, words.next()) else {
         return;
     };
-    if let Some(known) = KNOWN.iter().find(|known| known.uri == uri) {
+    let against = matches!(
+        (direction, way),
+        ("sendonly", "recvonly") | ("recvonly", "sendonly")
+    );
+    if let Some(known) = KNOWN.iter().find(|known| known.uri == uri && !against) {
         (known.field)(extensions).get_or_insert(id);
     }
 }

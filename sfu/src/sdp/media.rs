@@ -13,6 +13,8 @@ const LONGEST_MID: usize = 16;
 /// Most SSRCs and simulcast layers kept of one section.
 const MOST_SSRCS: usize = 32;
 const MOST_RIDS: usize = 8;
+/// Attributes of direction; without one a section goes both ways (RFC 8866 §6.7).
+const DIRECTIONS: [&str; 4] = ["inactive", "sendonly", "recvonly", "sendrecv"];
 
 /// A media section as the other side wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,19 +57,27 @@ pub(super) fn read(index: usize, media: &MediaDescription) -> Result<OfferedSect
         _ => None,
     };
     let flag = |key: &str| media.has_attribute(key);
+    let direction = DIRECTIONS
+        .into_iter()
+        .find(|word| flag(word))
+        .unwrap_or("sendrecv");
     let mut known = Extensions::default();
     for attribute in media
         .attributes
         .iter()
         .filter(|attribute| attribute.key == "extmap")
     {
-        extensions::read(attribute.value.as_deref().unwrap_or_default(), &mut known);
+        extensions::read(
+            attribute.value.as_deref().unwrap_or_default(),
+            direction,
+            &mut known,
+        );
     }
     Ok(OfferedSection {
         mid: read_mid(index, media)?,
         kind,
-        sends: !flag("recvonly") && !flag("inactive"),
-        receives: !flag("sendonly") && !flag("inactive"),
+        sends: matches!(direction, "sendonly" | "sendrecv"),
+        receives: matches!(direction, "recvonly" | "sendrecv"),
         // A bundled section may have port 0 in a first offer (RFC 9143 §6).
         usable: media.media_name.port.value != 0 || flag("bundle-only"),
         rids: read_rids(media),

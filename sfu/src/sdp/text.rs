@@ -5,7 +5,7 @@ use std::io::Cursor;
 use rtc_sdp::SessionDescription;
 use rtc_shared::error::Error;
 
-use super::error::{SdpError, excerpt};
+use super::error::{Place, SdpError, excerpt};
 
 /// Longest SDP read, in bytes. A Chromium offer with 32 video sections has about 200 kB.
 pub(super) const LONGEST_TEXT: usize = 256 * 1024;
@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<SessionDescription, SdpError> {
     let sections = description.media_descriptions.len();
     if sections > MOST_SECTIONS {
         return Err(SdpError::Unusable {
-            place: super::error::Place::Session,
+            place: Place::Session,
             what: format!("{sections} media sections"),
             accepted: "at most 64 are read",
         });
@@ -56,7 +56,7 @@ fn check_letters(text: &str) -> Result<(), SdpError> {
 fn locate(text: &str, error: &Error) -> SdpError {
     if ends_early(error) {
         return SdpError::Missing {
-            place: super::error::Place::Session,
+            place: Place::Session,
             what: "the beginning of a session (v=, o=, s=, t=)",
             accepted: "v=0 as first line",
         };
@@ -69,14 +69,14 @@ fn locate(text: &str, error: &Error) -> SdpError {
     let index =
         ends.partition_point(|end| unmarshal(&text[..*end]).map_or_else(|e| ends_early(&e), |_| true));
     let line = text.lines().nth(index).unwrap_or_default();
-    at_line(index, line, explain(line, error))
+    at_line(index, line, explain(line))
 }
 
 fn ends_early(error: &Error) -> bool {
     matches!(error, Error::SdpInvalidSyntax(key) if key.is_empty())
 }
 
-fn explain(line: &str, error: &Error) -> String {
+fn explain(line: &str) -> String {
     let expected = match line.as_bytes() {
         [b'v', b'=', ..] => "v=0",
         [b'o', b'=', ..] => "o=<name> <id> <version> IN IP4|IP6 <address>, as second line",
@@ -88,7 +88,6 @@ fn explain(line: &str, error: &Error) -> String {
         [_, b'=', ..] => "the lines v, o, s, t, then attributes, then m= with its attributes",
         _ => "a letter and =, as in a=mid:0",
     };
-    let _ = error;
     format!("not understood here; accepted is {expected}")
 }
 
