@@ -28,7 +28,7 @@ take_over: boolean,
 /**
  * The last revision this instance saw, for the log; 0 at first.
  */
-revision: bigint, 
+revision: number, 
 /**
  * What the peer wants.
  */

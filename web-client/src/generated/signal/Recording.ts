@@ -12,8 +12,8 @@ state: RecordingState,
 /**
  * On disk.
  */
-bytes: bigint, 
+bytes: number, 
 /**
  * Length on disk in ms.
  */
-duration_ms: bigint, };
+duration_ms: number, };

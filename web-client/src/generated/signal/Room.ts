@@ -10,7 +10,7 @@ export type Room = {
 /**
  * The revision of this snapshot.
  */
-revision: bigint, 
+revision: number, 
 /**
  * The lesson.
  */

@@ -37,7 +37,7 @@ offer?: Offer, } | { "type": "change",
 /**
  * Rises by one per change a peer is sent.
  */
-revision: bigint, 
+revision: number, 
 /**
  * The change.
  */

@@ -1,0 +1,214 @@
+import type { Peer } from "../generated/signal/Peer";
+import type { Devices } from "../live/devices";
+import type { LiveSession } from "../live/live-session";
+import { materialOf, selfOf, stageOf, teacherOf, trackOf } from "../live/room-state";
+import { duration } from "../words/format";
+import { h, setText, show, type View } from "./dom";
+import { Foot } from "./foot";
+import { Screen, Sounds } from "./screen";
+import { fill, words } from "./words";
+
+/** How long a text of the teacher's stays. */
+const NOTICE_MS = 20_000;
+const STAGE_SHOWN = 3;
+/** A lost sound is named after it has been away for two reports. */
+const NO_SOUND_MS = 4_000;
+const LAYOUTS = ["beside", "material", "camera"] as const;
+
+/** In the lesson: the material fills, the teacher and the stage stand beside it, and whatever is awry is said. */
+export class LessonView implements View {
+  readonly element: HTMLElement;
+  readonly #session: LiveSession;
+  readonly #devices: Devices;
+  readonly #material = new Screen("lesson-material");
+  readonly #camera = new Screen("lesson-camera");
+  readonly #self = new Screen("lesson-self");
+  readonly #guests = Array.from({ length: STAGE_SHOWN }, () => new Screen("lesson-guest"));
+  readonly #sounds = new Sounds();
+  readonly #status = h("p", { class: "lesson-status", role: "status" });
+  readonly #badge = h("p", { class: "lesson-badge", role: "status" });
+  readonly #notice = h("p", { class: "lesson-notice", role: "alert" });
+  readonly #foot: Foot;
+  readonly #undo: (() => void)[];
+  #layout: (typeof LAYOUTS)[number] = "beside";
+  #deafSince: number | null = null;
+  #failedAt = 0;
+
+  constructor(session: LiveSession, devices: Devices) {
+    this.#session = session;
+    this.#devices = devices;
+    this.#foot = new Foot({
+      hand: (up) => this.#act(session.act({ do: "hand", up })),
+      mute: (muted) => session.publishing.patch({ muted }),
+      help: (wanted) => this.#act(session.act({ do: "help", wanted })),
+      layout: () => {
+        this.#layout = LAYOUTS[(LAYOUTS.indexOf(this.#layout) + 1) % LAYOUTS.length] ?? "beside";
+        this.update();
+      },
+    });
+    const side = h("div", { class: "lesson-side" }, ...this.#guests.map((guest) => guest.element), this.#self.element);
+    this.element = h(
+      "section",
+      { class: "lesson" },
+      h("div", { class: "lesson-pictures" }, this.#material.element, this.#camera.element, side),
+      this.#status,
+      this.#badge,
+      this.#notice,
+      this.#foot.element,
+      this.#sounds.element,
+    );
+    const update = (): void => this.update();
+    this.#undo = [
+      session.room.subscribe(update),
+      session.media.remote.subscribe(update),
+      session.media.state.subscribe(update),
+      session.connection.state.subscribe(update),
+      session.publishing.subscribe(update),
+      session.notice.subscribe(update),
+      devices.state.subscribe(update),
+    ];
+    this.update();
+  }
+
+  update(): void {
+    const view = this.#session.room.get();
+    const room = view?.room;
+    const teacher = room === undefined ? undefined : teacherOf(room);
+    const self = view === null ? undefined : selfOf(view);
+    const guests = room === undefined ? [] : stageOf(room).filter((peer) => peer.id !== view?.self);
+    this.#pictures(teacher, guests, self);
+    this.#listen();
+    const state = this.#state(teacher);
+    setText(this.#status, state.text);
+    show(this.#status, state.text !== "");
+    this.element.dataset["dimmed"] = state.dim ? "yes" : "no";
+    const badge = this.#badgeText(self);
+    setText(this.#badge, badge);
+    show(this.#badge, badge !== "");
+    const notice = this.#session.notice.get();
+    const noticed = notice !== null && Date.now() - notice.at < NOTICE_MS;
+    setText(this.#notice, noticed ? `${words.message}：${notice.text}` : "");
+    show(this.#notice, noticed);
+    const lesson = room?.lesson;
+    const title =
+      lesson === undefined
+        ? ""
+        : `${lesson.subject} ${lesson.grade} · ${fill(words.teacherName, { name: lesson.teacher })}`;
+    this.#foot.update(title, self, this.#session.publishing.get().muted);
+    // The microphone is open only on stage, so that forty rooms do not talk at once.
+    const open = self?.on_stage === true && !self.silenced;
+    if (this.#session.publishing.get().microphoneOpen !== open)
+      this.#session.publishing.patch({ microphoneOpen: open });
+  }
+
+  key(event: KeyboardEvent): boolean {
+    this.#sounds.unblock();
+    if (event.key === "l") {
+      this.#foot.wake();
+      this.#layout = LAYOUTS[(LAYOUTS.indexOf(this.#layout) + 1) % LAYOUTS.length] ?? "beside";
+      this.update();
+      return true;
+    }
+    return this.#foot.key(event);
+  }
+
+  /** A mouse moved or a finger touched. */
+  pointer(): void {
+    this.#sounds.unblock();
+    this.#foot.wake();
+  }
+
+  destroy(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+    this.#foot.hide();
+    for (const screen of [this.#material, this.#camera, this.#self, ...this.#guests]) screen.destroy();
+    this.#sounds.destroy();
+  }
+
+  #pictures(teacher: Peer | undefined, guests: Peer[], self: Peer | undefined): void {
+    const remote = this.#session.media.remote.get();
+    const media = (track: string | undefined): MediaStreamTrack | null =>
+      track === undefined ? null : (remote.get(track)?.media ?? null);
+    // While a line is down nothing flows, but the last picture stays.
+    const held = this.#session.connection.state.get().kind !== "up" || teacher?.presence === "lost";
+    const material = materialOf(teacher);
+    if (!held || material !== undefined)
+      this.#material.show(media(material?.id) ?? this.#kept(this.#material, held), teacher?.name ?? "");
+    const camera = trackOf(teacher, "camera");
+    const seen = camera !== undefined && !camera.muted && (camera.flowing || held);
+    if (!held || seen) this.#camera.show(seen ? media(camera.id) : null, teacher?.name ?? "");
+    for (const [index, screen] of this.#guests.entries()) {
+      const guest = guests[index];
+      const track = trackOf(guest, "camera");
+      screen.show(track?.flowing === true ? media(track.id) : null, guest?.name ?? "");
+      show(screen.element, guest !== undefined);
+      screen.element.dataset["heard"] =
+        guest !== undefined && !guest.silenced && guest.report.microphone_level > 20 ? "yes" : "no";
+    }
+    const onStage = self?.on_stage === true;
+    this.#self.show(onStage ? this.#devices.state.get().camera.track : null, words.self);
+    show(this.#self.element, onStage);
+    this.#self.element.dataset["heard"] = onStage && this.#session.publishing.get().microphoneOpen ? "yes" : "no";
+    show(this.#material.element, this.#material.track !== null);
+    show(this.#camera.element, this.#camera.track !== null);
+    const has = this.#material.track === null ? "camera" : this.#camera.track === null ? "material" : "both";
+    this.element.dataset["has"] = has;
+    this.element.dataset["side"] = onStage || guests.length > 0 ? "yes" : "no";
+    this.element.dataset["layout"] = this.#layout;
+  }
+
+  #kept(screen: Screen, held: boolean): MediaStreamTrack | null {
+    return held ? screen.track : null;
+  }
+
+  #listen(): void {
+    const sounds = new Map<string, MediaStreamTrack>();
+    for (const { track, media } of this.#session.media.remote.get().values())
+      if (media.kind === "audio") sounds.set(track, media);
+    this.#sounds.play(sounds);
+    this.#session.soundBlocked = this.#sounds.blocked;
+  }
+
+  /** What the middle of the screen says, and whether the picture is dimmed for it. */
+  #state(teacher: Peer | undefined): { text: string; dim: boolean } {
+    const line = this.#session.connection.state.get();
+    const since = (time: number): string => duration(Date.now() - time);
+    if (line.kind === "lost") return { text: fill(words.lost, { time: since(line.since) }), dim: true };
+    if (line.kind !== "up") return { text: words.connecting, dim: true };
+    if (this.#session.room.get()?.room.lesson.state !== "live") return { text: words.waitTeacher, dim: false };
+    const media = this.#session.media.state.get();
+    if (media.kind === "disturbed" || media.kind === "failed")
+      return { text: fill(words.restoring, { time: since(media.since) }), dim: true };
+    if (teacher === undefined || teacher.presence === "expected") return { text: words.teacherAbsent, dim: false };
+    if (teacher.presence === "lost" || teacher.presence === "left") {
+      const gone = teacher.since === null ? "" : duration(this.#session.serverNow() - Date.parse(teacher.since));
+      return { text: fill(words.teacherAway, { time: gone }), dim: true };
+    }
+    if (this.#material.hasPicture || this.#camera.hasPicture) return { text: "", dim: false };
+    const picture = teacher.tracks.some(
+      (track) => track.source !== "microphone" && track.source !== "screen_audio" && !track.muted,
+    );
+    return { text: picture ? words.waitPicture : words.soundOnly, dim: false };
+  }
+
+  /** One line in the corner: sound first, then the stage, then what was pressed here. */
+  #badgeText(self: Peer | undefined): string {
+    if (this.#sounds.blocked) return words.pressOk;
+    const deaf = this.#session.health.get()?.hears === false && this.#session.connection.state.get().kind === "up";
+    this.#deafSince = deaf ? (this.#deafSince ?? Date.now()) : null;
+    if (this.#deafSince !== null && Date.now() - this.#deafSince >= NO_SOUND_MS) return words.noSound;
+    if (Date.now() - this.#failedAt < 5_000) return words.notDone;
+    const muted = this.#session.publishing.get().muted;
+    if (self?.on_stage === true) return self.silenced ? words.silenced : muted ? words.onStageMuted : words.onStage;
+    if (self?.hand !== undefined) return `✋ ${fill(words.handUp, { n: self.hand })}`;
+    if (self?.help === true) return words.helpCalled;
+    return muted ? words.muted : "";
+  }
+
+  #act(done: Promise<void>): void {
+    done.catch(() => {
+      this.#failedAt = Date.now();
+      this.update();
+    });
+  }
+}

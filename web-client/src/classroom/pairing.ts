@@ -1,0 +1,105 @@
+import { ApiError, api } from "../api/client";
+import { rememberLanguage } from "../words/language";
+import { button, h, moveFocus, setText, type View } from "./dom";
+import { fill, otherLanguage, words } from "./words";
+
+const DIGITS = 6;
+const AGAIN_MS = 3_000;
+
+/** Six digits, once: typed, pressed on the pad, or given in the address as `?code=`. */
+export class PairingView implements View {
+  readonly element: HTMLElement;
+  readonly #fields: HTMLElement[];
+  readonly #status: HTMLElement;
+  readonly #paired: () => void;
+  #code = "";
+  #busy = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(revoked: boolean, paired: () => void) {
+    this.#paired = paired;
+    this.#fields = Array.from({ length: DIGITS }, (_, index) =>
+      h("span", { class: "digit", role: "img", "aria-label": fill(words.digit, { n: index + 1 }) }),
+    );
+    this.#status = h("p", { class: "pair-status", role: "status" }, revoked ? words.revoked : "");
+    const pad = h("div", { class: "pad" });
+    for (const digit of ["1", "2", "3", "4", "5", "6", "7", "8", "9"])
+      pad.append(button(digit, {}, () => this.#type(digit)));
+    pad.append(
+      button(words.clear, { class: "pad-word" }, () => this.#set("")),
+      button("0", {}, () => this.#type("0")),
+      button("⌫", { "aria-label": words.erase }, () => this.#set(this.#code.slice(0, -1))),
+    );
+    const switcher = button(words.language, { class: "pair-language" }, () => {
+      rememberLanguage(otherLanguage);
+      const address = new URL(window.location.href);
+      address.searchParams.delete("lang");
+      window.location.replace(address);
+    });
+    this.element = h(
+      "section",
+      { class: "pair" },
+      h(
+        "div",
+        { class: "pair-text" },
+        h("img", { src: "/icon.svg", alt: "", class: "pair-icon" }),
+        h("h1", {}, words.pairTitle),
+        h("div", { class: "digits" }, ...this.#fields),
+        this.#status,
+        h("p", { class: "quiet" }, words.pairHint),
+        switcher,
+      ),
+      pad,
+    );
+    const given = new URLSearchParams(window.location.search).get("code") ?? "";
+    if (/^\d{6}$/.test(given) && !revoked) this.#set(given);
+    queueMicrotask(() => pad.querySelector("button")?.focus());
+  }
+
+  update(): void {
+    // Nothing here changes with time.
+  }
+
+  key(event: KeyboardEvent): boolean {
+    if (/^\d$/.test(event.key)) this.#type(event.key);
+    else if (event.key === "Backspace" || event.key === "Delete") this.#set(this.#code.slice(0, -1));
+    else return moveFocus(this.element, event.key);
+    return true;
+  }
+
+  destroy(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #type(digit: string): void {
+    if (!this.#busy) this.#set((this.#code + digit).slice(0, DIGITS));
+  }
+
+  #set(code: string): void {
+    if (this.#busy) return;
+    this.#code = code;
+    for (const [index, field] of this.#fields.entries()) setText(field, code[index] ?? "");
+    if (code.length === DIGITS) void this.#pair();
+    else if (code.length > 0) setText(this.#status, "");
+  }
+
+  async #pair(): Promise<void> {
+    this.#busy = true;
+    setText(this.#status, words.pairing);
+    try {
+      await api.pair(this.#code);
+      window.history.replaceState(null, "", window.location.pathname);
+      this.#paired();
+    } catch (error) {
+      this.#busy = false;
+      const status = error instanceof ApiError ? error.status : 0;
+      if (status === 0 || status >= 500) {
+        setText(this.#status, words.pairOffline);
+        this.#timer = setTimeout(() => void this.#pair(), AGAIN_MS);
+        return;
+      }
+      this.#set("");
+      setText(this.#status, status === 429 ? words.pairBusy : words.pairWrong);
+    }
+  }
+}

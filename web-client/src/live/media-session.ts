@@ -1,0 +1,234 @@
+import type { ClientMessage } from "../generated/signal/ClientMessage";
+import type { Offer } from "../generated/signal/Offer";
+import type { Section } from "../generated/signal/Section";
+import type { Source } from "../generated/signal/Source";
+import type { Clock } from "./clock";
+import { Store } from "./store";
+
+/** A connection that is only disturbed gets this long to recover by itself. */
+const DISCONNECTED_MS = 2_500;
+/** A connection that does not come up after an answer is given up after this time. */
+const CONNECT_MS = 8_000;
+/** A restart that was not answered is asked for again. */
+const RESTART_AGAIN_MS = 4_000;
+
+/** How a source is encoded. */
+interface Encoding {
+  maxBitrate: number;
+  maxFramerate?: number;
+  /** What to give up first when the line or the machine is weak. */
+  degradation: "maintain-framerate" | "maintain-resolution" | "balanced";
+}
+
+/** Bitrates in bit/s by source and by what the peer is. */
+export type Encodings = Record<Source, Encoding>;
+
+export const TEACHER_ENCODINGS: Encodings = {
+  camera: { maxBitrate: 1_500_000, maxFramerate: 30, degradation: "balanced" },
+  microphone: { maxBitrate: 48_000, degradation: "balanced" },
+  screen: { maxBitrate: 2_000_000, maxFramerate: 15, degradation: "maintain-resolution" },
+  screen_audio: { maxBitrate: 96_000, degradation: "balanced" },
+  document: { maxBitrate: 2_000_000, maxFramerate: 15, degradation: "maintain-resolution" },
+};
+
+export const CLASSROOM_ENCODINGS: Encodings = {
+  ...TEACHER_ENCODINGS,
+  camera: { maxBitrate: 600_000, maxFramerate: 25, degradation: "balanced" },
+};
+
+/** A track that comes in. */
+export interface RemoteTrack {
+  track: string;
+  peer: string;
+  source: Source;
+  media: MediaStreamTrack;
+}
+
+/** Where the media connection stands; `since` is Unix time in ms. */
+export type MediaState = { kind: "idle" | "connecting" | "up" | "disturbed" | "failed"; since: number };
+
+export interface MediaOptions {
+  clock: Clock;
+  create: () => RTCPeerConnection;
+  send: (message: ClientMessage) => void;
+  encodings: Encodings;
+}
+
+/**
+ * The media of one peer: one RTCPeerConnection that follows the server's offers. Sections are matched by mid; what the peer
+ * sends is put in by source with replaceTrack, so a change of camera needs no negotiation.
+ */
+export class MediaSession {
+  readonly state: Store<MediaState>;
+  /** Tracks that come in, by their id. */
+  readonly remote = new Store<ReadonlyMap<string, RemoteTrack>>(new Map());
+  readonly #options: MediaOptions;
+  #connection: RTCPeerConnection | null = null;
+  #local = new Map<Source, MediaStreamTrack>();
+  #sections: Section[] = [];
+  #queue: Promise<void> = Promise.resolve();
+  #latest = -1;
+  #closed = false;
+  #cancelTimer = (): void => undefined;
+
+  constructor(options: MediaOptions) {
+    this.#options = options;
+    this.state = new Store<MediaState>({ kind: "idle", since: options.clock.now() });
+  }
+
+  /** The connection, for statistics. */
+  get connection(): RTCPeerConnection | null {
+    return this.#connection;
+  }
+
+  /** Puts a track into its source's section, now and in every later negotiation; null takes it out. */
+  setLocal(source: Source, track: MediaStreamTrack | null): void {
+    if (track === null) this.#local.delete(source);
+    else this.#local.set(source, track);
+    void this.#enqueue(() => this.#fillSenders());
+  }
+
+  /** Carries out an offer and sends the answer. Offers are carried out one after another; an overtaken one is skipped. */
+  offer(offer: Offer): Promise<void> {
+    this.#latest = offer.negotiation;
+    return this.#enqueue(() => this.#apply(offer));
+  }
+
+  /** Asks for a fresh connection, until one is offered. */
+  restart(): void {
+    if (this.#closed) return;
+    this.#set("failed");
+    this.#options.send({ type: "restart" });
+    this.#arm(RESTART_AGAIN_MS, () => this.restart());
+  }
+
+  /** Ends it all. */
+  close(): void {
+    this.#closed = true;
+    this.#drop();
+    this.#set("idle");
+  }
+
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => {
+      if (this.#closed) return;
+      console.warn("media negotiation failed", error);
+      this.restart();
+    });
+    return this.#queue;
+  }
+
+  async #apply(offer: Offer): Promise<void> {
+    if (this.#closed || (offer.negotiation !== this.#latest && !offer.fresh)) return;
+    if (offer.fresh || this.#connection === null) this.#renew();
+    const connection = this.#connection;
+    if (connection === null) return;
+    await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
+    this.#sections = offer.sections;
+    this.#direct(connection);
+    await this.#fillSenders();
+    await connection.setLocalDescription(await connection.createAnswer());
+    const sdp = connection.localDescription?.sdp;
+    if (connection !== this.#connection || sdp === undefined) return;
+    this.#options.send({ type: "answer", negotiation: offer.negotiation, sdp });
+    this.#collect(connection);
+    if (this.state.get().kind !== "up") this.#arm(CONNECT_MS, () => this.restart());
+  }
+
+  #renew(): void {
+    this.#drop();
+    const connection = this.#options.create();
+    this.#connection = connection;
+    connection.onconnectionstatechange = () => {
+      if (connection === this.#connection) this.#changed(connection.connectionState);
+    };
+    this.#set("connecting");
+  }
+
+  #changed(state: RTCPeerConnectionState): void {
+    switch (state) {
+      case "connected":
+        this.#cancelTimer();
+        this.#set("up");
+        break;
+      case "disconnected":
+        this.#set("disturbed");
+        this.#arm(DISCONNECTED_MS, () => this.restart());
+        break;
+      case "failed":
+      case "closed":
+        this.restart();
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** Sets each section's direction to what it is for. */
+  #direct(connection: RTCPeerConnection): void {
+    const uses = new Map(this.#sections.map((section) => [section.mid, section]));
+    for (const transceiver of connection.getTransceivers()) {
+      if (transceiver.mid === null || transceiver.currentDirection === "stopped") continue;
+      const use = uses.get(transceiver.mid);
+      const direction = use === undefined ? "inactive" : use.direction === "send" ? "sendonly" : "recvonly";
+      if (transceiver.direction !== direction) transceiver.direction = direction;
+    }
+  }
+
+  async #fillSenders(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === null) return;
+    const sources = new Map<string, Source>();
+    for (const section of this.#sections) if (section.direction === "send") sources.set(section.mid, section.source);
+    for (const { mid, sender } of connection.getTransceivers()) {
+      const source = mid === null ? undefined : sources.get(mid);
+      const track = source === undefined ? null : (this.#local.get(source) ?? null);
+      if (sender.track !== track) await sender.replaceTrack(track);
+      if (source !== undefined && track !== null) await this.#tune(sender, this.#options.encodings[source]);
+    }
+  }
+
+  async #tune(sender: RTCRtpSender, encoding: Encoding): Promise<void> {
+    const parameters = sender.getParameters();
+    const first = parameters.encodings.at(0);
+    // Before the first answer Firefox has no encodings yet: the next negotiation sets them.
+    if (first === undefined || first.maxBitrate === encoding.maxBitrate) return;
+    first.maxBitrate = encoding.maxBitrate;
+    if (encoding.maxFramerate !== undefined) first.maxFramerate = encoding.maxFramerate;
+    (parameters as { degradationPreference?: string }).degradationPreference = encoding.degradation;
+    await sender.setParameters(parameters).catch(() => undefined);
+  }
+
+  #collect(connection: RTCPeerConnection): void {
+    const byMid = new Map(connection.getTransceivers().map((transceiver) => [transceiver.mid, transceiver]));
+    const remote = new Map<string, RemoteTrack>();
+    for (const section of this.#sections) {
+      const media = byMid.get(section.mid)?.receiver.track;
+      if (section.direction !== "receive" || media === undefined) continue;
+      const before = this.remote.get().get(section.track);
+      const same = before?.media === media && before.peer === section.peer;
+      const entry = { track: section.track, peer: section.peer, source: section.source, media };
+      remote.set(section.track, same ? before : entry);
+    }
+    this.remote.set(remote);
+  }
+
+  #drop(): void {
+    this.#cancelTimer();
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#sections = [];
+    if (connection === null) return;
+    connection.onconnectionstatechange = null;
+    connection.close();
+  }
+
+  #arm(ms: number, work: () => void): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#options.clock.after(ms, work);
+  }
+
+  #set(kind: MediaState["kind"]): void {
+    if (this.state.get().kind !== kind) this.state.set({ kind, since: this.#options.clock.now() });
+  }
+}

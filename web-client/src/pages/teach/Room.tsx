@@ -1,0 +1,78 @@
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useNavigate } from "react-router";
+import { useStore, useTitle } from "../../components/hooks";
+import { TrackAudio } from "../../components/media";
+import { Waiting } from "../../components/Trouble";
+import type { Devices } from "../../live/devices";
+import type { LiveSession } from "../../live/live-session";
+import { stageOf } from "../../live/room-state";
+import { classroomsOf } from "../../live/wall";
+import { Banners } from "./Banners";
+import { Check } from "./Check";
+import { Desk } from "./Desk";
+import { Head } from "./Head";
+import { Over, Stopped } from "./Over";
+import { Preview } from "./Preview";
+import { StageList } from "./StageList";
+import { useTeach } from "./useTeach";
+import { Wall } from "./Wall";
+
+interface RoomProps {
+  session: LiveSession;
+  devices: Devices;
+  again: () => void;
+}
+
+/** One page for the check and for the lesson: left what classrooms see, right the wall, at the foot the desk. */
+export function Room({ session, devices, again }: RoomProps) {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const line = useStore(session.connection.state);
+  const view = useStore(session.room);
+  const remote = useStore(session.media.remote);
+  const publishing = useStore(session.publishing);
+  const [blocked, setBlocked] = useState(false);
+  const teach = useTeach(session, devices);
+  const state = view?.room.lesson.state;
+  const live = state === "live";
+  useTitle(view?.room.lesson.title ?? t("live.check"));
+
+  useEffect(() => {
+    void devices.startCamera();
+    void devices.startMicrophone();
+    if (devices.choice.documentOn === true) void devices.startDocument();
+  }, [devices]);
+  // Once the lesson is live its teacher publishes: after the click as well as after a reload or a crash.
+  useEffect(() => {
+    if (session.publishing.get().on !== live) session.publishing.patch({ on: live });
+  }, [session, live, publishing]);
+
+  if (line.kind === "stopped" && state !== "ended" && state !== "archived")
+    return <Stopped code={line.code} again={again} home={() => void navigate("/today")} />;
+  if (view === null) return <Waiting rows={10} />;
+  if (state === "ended" || state === "archived" || state === "cancelled") return <Over room={view.room} />;
+  const classrooms = classroomsOf(view.room.peers);
+  const sounds = [...remote.values()].filter((track) => track.media.kind === "audio");
+  return (
+    <div className="teach" data-scheme="dark">
+      <Head view={view} />
+      <Banners session={session} devices={devices} blocked={blocked} live={live} />
+      <main className="teach-main">
+        <section className="teach-left" aria-label={t("live.programme")}>
+          <Preview session={session} devices={devices} room={view.room} />
+          {live ? (
+            <StageList session={session} stage={stageOf(view.room)} carryOut={teach.carryOut} />
+          ) : (
+            <Check session={session} devices={devices} />
+          )}
+        </section>
+        <Wall session={session} classrooms={classrooms} live={live} teach={teach} />
+      </main>
+      <Desk session={session} devices={devices} live={live} teach={teach} />
+      {sounds.map((track) => (
+        <TrackAudio key={track.track} media={track.media} blocked={setBlocked} />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,249 @@
+import Hls, { type ErrorData, Events } from "hls.js";
+import { Store } from "../live/store";
+import { correction } from "./correction";
+
+const TICK_MS = 100;
+/** A live replay is "at the end" when it is no further behind than this. */
+const AT_LIVE_S = 12;
+/** After this many media errors in a row the player gives up and says so. */
+const RECOVERIES = 4;
+
+export interface PlaybackState {
+  playing: boolean;
+  buffering: boolean;
+  timeMs: number;
+  durationMs: number;
+  bufferedMs: number;
+  rate: number;
+  volume: number;
+  muted: boolean;
+  /** hls.js's word for what went wrong for good. */
+  error: string | null;
+  atLive: boolean;
+}
+
+interface Attached {
+  hls: Hls;
+  element: HTMLMediaElement;
+  recoveries: number;
+}
+
+/** Several HLS streams of one lesson in step: the master's clock counts, the others are corrected to it. */
+export class Playback {
+  readonly state = new Store<PlaybackState>({
+    playing: false,
+    buffering: true,
+    timeMs: 0,
+    durationMs: 0,
+    bufferedMs: 0,
+    rate: 1,
+    volume: 1,
+    muted: false,
+    error: null,
+    atLive: false,
+  });
+  readonly #live: boolean;
+  readonly #followers = new Map<HTMLMediaElement, Attached>();
+  #master: Attached | null = null;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** `live`: the recording is still being written. */
+  constructor(live: boolean) {
+    this.#live = live;
+  }
+
+  /** Plays `url` in `element`, which gives the clock and is the one that sounds. The returned function takes it off. */
+  attachMaster(element: HTMLMediaElement, url: string): () => void {
+    const master = this.#attach(element, url);
+    this.#master = master;
+    const update = (): void => this.#update();
+    const events = [
+      "play",
+      "pause",
+      "timeupdate",
+      "durationchange",
+      "waiting",
+      "playing",
+      "seeking",
+      "seeked",
+      "progress",
+    ];
+    for (const name of events) element.addEventListener(name, update);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    return () => {
+      clearInterval(this.#timer);
+      for (const name of events) element.removeEventListener(name, update);
+      this.#detach(master);
+      this.#master = null;
+    };
+  }
+
+  /** Plays `url` in `element` in step with the master. The returned function takes it off. */
+  attachFollower(element: HTMLMediaElement, url: string): () => void {
+    const follower = this.#attach(element, url, this.#master?.element.currentTime ?? 0);
+    this.#followers.set(element, follower);
+    return () => {
+      this.#followers.delete(element);
+      this.#detach(follower);
+    };
+  }
+
+  /** Plays; tells whether the browser let it. */
+  async play(): Promise<boolean> {
+    try {
+      await this.#master?.element.play();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Plays or pauses. */
+  toggle(): void {
+    const element = this.#master?.element;
+    if (element === undefined) return;
+    if (element.paused) void this.play();
+    else element.pause();
+  }
+
+  pause(): void {
+    this.#master?.element.pause();
+  }
+
+  /** Goes to a class time. */
+  seek(ms: number): void {
+    const element = this.#master?.element;
+    if (element === undefined) return;
+    const end = Number.isFinite(element.duration) ? element.duration : Infinity;
+    element.currentTime = Math.max(0, Math.min(ms / 1000, end - 0.05));
+    this.#tick();
+    this.#update();
+  }
+
+  /** Goes on or back by that much. */
+  skip(ms: number): void {
+    this.seek(this.state.get().timeMs + ms);
+  }
+
+  /** To the end of a recording that is still being written. */
+  toLive(): void {
+    const position = this.#master?.hls.liveSyncPosition;
+    if (position !== null && position !== undefined) this.seek(position * 1000);
+    void this.play();
+  }
+
+  setRate(rate: number): void {
+    if (this.#master !== null) this.#master.element.playbackRate = rate;
+    this.state.patch({ rate });
+  }
+
+  setVolume(volume: number, muted: boolean): void {
+    for (const { element } of this.#all()) {
+      element.volume = volume;
+      element.muted = muted;
+    }
+    this.state.patch({ volume, muted });
+  }
+
+  /** Tries again after an error. */
+  retry(): void {
+    this.state.patch({ error: null });
+    for (const attached of this.#all()) {
+      attached.recoveries = 0;
+      attached.hls.startLoad();
+      attached.hls.recoverMediaError();
+    }
+  }
+
+  #all(): Attached[] {
+    return this.#master === null ? [...this.#followers.values()] : [this.#master, ...this.#followers.values()];
+  }
+
+  #attach(element: HTMLMediaElement, url: string, startPosition = 0): Attached {
+    const hls = new Hls({
+      startPosition,
+      lowLatencyMode: this.#live,
+      maxBufferLength: 20,
+      maxMaxBufferLength: 60,
+      backBufferLength: 60,
+      // A line that drops while somebody watches comes back by itself.
+      fragLoadPolicy: { default: PATIENT },
+      playlistLoadPolicy: { default: PATIENT },
+      manifestLoadPolicy: { default: PATIENT },
+    });
+    const attached: Attached = { hls, element, recoveries: 0 };
+    hls.on(Events.ERROR, (_, data) => this.#failed(attached, data));
+    hls.on(Events.FRAG_BUFFERED, () => {
+      attached.recoveries = 0;
+    });
+    hls.loadSource(url);
+    hls.attachMedia(element);
+    const { volume, muted } = this.state.get();
+    element.volume = volume;
+    element.muted = muted;
+    return attached;
+  }
+
+  #detach(attached: Attached): void {
+    attached.hls.destroy();
+    attached.element.removeAttribute("src");
+  }
+
+  #failed(attached: Attached, data: ErrorData): void {
+    if (!data.fatal) return;
+    if (attached.recoveries++ < RECOVERIES) {
+      if (data.type === Hls.ErrorTypes.MEDIA_ERROR) attached.hls.recoverMediaError();
+      else attached.hls.startLoad();
+    } else if (attached === this.#master) {
+      this.state.patch({ error: data.details });
+    }
+  }
+
+  #tick(): void {
+    const master = this.#master?.element;
+    if (master === undefined) return;
+    const playing = !master.paused && !master.seeking && master.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
+    for (const { element } of this.#followers.values()) {
+      if (playing && element.paused) void element.play().catch(() => undefined);
+      else if (!playing && !element.paused) element.pause();
+      if (element.seeking || element.readyState < HTMLMediaElement.HAVE_METADATA) continue;
+      const step = correction(element.currentTime - master.currentTime, playing);
+      if (step.kind === "jump") {
+        element.currentTime = master.currentTime;
+        element.playbackRate = master.playbackRate;
+      } else {
+        const rate = master.playbackRate * step.factor;
+        if (Math.abs(element.playbackRate - rate) > 0.005) element.playbackRate = rate;
+      }
+    }
+    this.#update();
+  }
+
+  #update(): void {
+    const attached = this.#master;
+    if (attached === null) return;
+    const { element, hls } = attached;
+    const duration = Number.isFinite(element.duration) ? element.duration : 0;
+    const ranges = element.buffered;
+    let buffered = 0;
+    for (let index = 0; index < ranges.length; index++)
+      if (ranges.start(index) <= element.currentTime + 0.5) buffered = Math.max(buffered, ranges.end(index));
+    const next = {
+      ...this.state.get(),
+      playing: !element.paused && !element.ended,
+      buffering: !element.paused && element.readyState < HTMLMediaElement.HAVE_FUTURE_DATA && !element.ended,
+      timeMs: Math.round(element.currentTime * 1000),
+      durationMs: Math.round(duration * 1000),
+      bufferedMs: Math.round(buffered * 1000),
+      atLive: this.#live && (hls.liveSyncPosition ?? duration) - element.currentTime < AT_LIVE_S,
+    };
+    if (JSON.stringify(next) !== JSON.stringify(this.state.get())) this.state.set(next);
+  }
+}
+
+const PATIENT = {
+  maxTimeToFirstByteMs: 8_000,
+  maxLoadTimeMs: 60_000,
+  timeoutRetry: { maxNumRetry: 6, retryDelayMs: 0, maxRetryDelayMs: 2_000 },
+  errorRetry: { maxNumRetry: 20, retryDelayMs: 500, maxRetryDelayMs: 3_000 },
+};
