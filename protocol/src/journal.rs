@@ -534,7 +534,10 @@ mod tests {
     fn an_unreadable_line_is_skipped_and_counted() {
         let mut reader = Reader::default();
         let mut seen = 0;
-        reader.feed(b"{\"type\":\"unknown\"}\nrubbish\n{\"type\":\"close\",\"duration_us\":1}\n{", |_| seen += 1);
+        reader.feed(
+            b"{\"type\":\"unknown\"}\nrubbish\n{\"type\":\"close\",\"duration_us\":1}\n{",
+            |_| seen += 1,
+        );
         assert_eq!((seen, reader.bad_lines()), (1, 2));
     }
 
