@@ -1,0 +1,126 @@
+//! Packets of a track kept for retransmission, shared by all its viewers.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::packet::{Generation, Packet};
+
+/// Older packets are not asked for any more: twice the longest playout delay worth repairing.
+const MAX_AGE: Duration = Duration::from_secs(2);
+/// Bytes of a track: 2 s at 8 Mbit/s.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// The newest packets of a track, by generation and sequence number.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    packets: VecDeque<Arc<Packet>>,
+    bytes: usize,
+}
+
+fn key(packet: &Packet) -> (Generation, u64) {
+    (packet.generation, packet.index)
+}
+
+impl History {
+    /// Keeps a packet. Returns whether it is new.
+    pub(crate) fn insert(&mut self, packet: Arc<Packet>) -> bool {
+        let now = packet.arrival;
+        let wanted = key(&packet);
+        let at = match self.packets.back() {
+            Some(last) if key(last) >= wanted => match self.find(wanted) {
+                Ok(_) => return false,
+                Err(at) => at,
+            },
+            _ => self.packets.len(),
+        };
+        self.bytes += packet.data.len();
+        if at == self.packets.len() {
+            self.packets.push_back(packet);
+        } else {
+            self.packets.insert(at, packet);
+        }
+        self.trim(now);
+        true
+    }
+
+    fn find(&self, wanted: (Generation, u64)) -> Result<usize, usize> {
+        self.packets.binary_search_by_key(&wanted, |packet| key(packet))
+    }
+
+    /// The packet, if it is still there.
+    pub(crate) fn get(&self, generation: Generation, index: u64) -> Option<&Arc<Packet>> {
+        let at = self.find((generation, index)).ok()?;
+        self.packets.get(at)
+    }
+
+    /// Bytes kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Drops what is too old.
+    pub(crate) fn trim(&mut self, now: Instant) {
+        while let Some(first) = self.packets.front() {
+            if self.bytes <= MAX_BYTES && now.saturating_duration_since(first.arrival) <= MAX_AGE {
+                break;
+            }
+            self.bytes -= first.data.len();
+            self.packets.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use protocol::media::Codec;
+
+    use super::*;
+    use crate::rtp::extension::Carried;
+
+    fn packet(index: u64, arrival: Instant, len: usize) -> Arc<Packet> {
+        Arc::new(Packet {
+            generation: Generation(1),
+            index,
+            timestamp: 0,
+            marker: false,
+            codec: Codec::H264,
+            profile_level_id: 0,
+            red: false,
+            keyframe: false,
+            carried: Carried::default(),
+            arrival,
+            data: Bytes::from(vec![0; len]),
+            payload: 0..len,
+        })
+    }
+
+    #[test]
+    fn finds_late_packets_and_refuses_doubles() {
+        let now = Instant::now();
+        let mut history = History::default();
+        for index in [1, 2, 5, 3, 4] {
+            assert!(history.insert(packet(index, now, 10)));
+        }
+        assert!(!history.insert(packet(3, now, 10)));
+        for index in 1..=5 {
+            assert_eq!(history.get(Generation(1), index).unwrap().index, index);
+        }
+        assert!(history.get(Generation(2), 1).is_none());
+    }
+
+    #[test]
+    fn is_bounded_in_time_and_bytes() {
+        let start = Instant::now();
+        let mut history = History::default();
+        for index in 0..10_000u64 {
+            history.insert(packet(index, start + Duration::from_millis(index), 100));
+        }
+        assert!(history.packets.len() <= 2_001);
+        for index in 20_000..24_000u64 {
+            history.insert(packet(index, start + Duration::from_secs(20), 1_000));
+        }
+        assert!(history.bytes() <= MAX_BYTES);
+    }
+}

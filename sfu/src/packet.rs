@@ -1,0 +1,63 @@
+//! A publisher's packet, shared by everything that handles it: viewers, history, recorder, other threads.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use bytes::Bytes;
+use protocol::media::Codec;
+
+use crate::rtp::extension::Carried;
+
+/// One incarnation of a track's stream: changes with the publisher's SSRC, so that sequence numbers and timestamps of
+/// different incarnations are never compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Generation(pub(crate) u64);
+
+/// A decrypted packet of a publisher, RTX unwrapped. It is never changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    /// Of which incarnation.
+    pub(crate) generation: Generation,
+    /// Extended sequence number.
+    pub(crate) index: u64,
+    /// RTP timestamp.
+    pub(crate) timestamp: u32,
+    /// Marker bit: the last packet of a frame, or the first after silence.
+    pub(crate) marker: bool,
+    /// Its codec.
+    pub(crate) codec: Codec,
+    /// H264's profile-level-id, 0 for others.
+    pub(crate) profile_level_id: u32,
+    /// The payload is RED around the codec.
+    pub(crate) red: bool,
+    /// It begins a keyframe.
+    pub(crate) keyframe: bool,
+    /// Header extensions to hand on.
+    pub(crate) carried: Carried,
+    /// When it came.
+    pub(crate) arrival: Instant,
+    /// The whole packet from its header on, without tag and padding.
+    pub(crate) data: Bytes,
+    /// Where its payload lies in `data`.
+    pub(crate) payload: Range<usize>,
+}
+
+impl Packet {
+    /// What the codec's depacketiser gets (or RED around it).
+    pub(crate) fn payload(&self) -> &[u8] {
+        self.data.get(self.payload.clone()).unwrap_or(&[])
+    }
+}
+
+/// A sender report of a publisher with the time it came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct SenderClock {
+    /// Of which incarnation.
+    pub(crate) generation: Generation,
+    /// NTP 32.32.
+    pub(crate) ntp: u64,
+    /// RTP time.
+    pub(crate) rtp: u32,
+    /// When it came.
+    pub(crate) arrival: Instant,
+}

@@ -1,0 +1,164 @@
+//! One thread's part of the engine, without sockets and clock: datagrams, commands and time in; datagrams, events and relays
+//! out through an [`Outlet`]; the next deadline by [`Shard::poll_timeout`].
+//!
+//! A peer belongs to one shard. A track's home is the shard of its publisher; shards with viewers of it subscribe there and get
+//! each packet once.
+
+mod connection;
+mod control;
+mod datagrams;
+mod feedback;
+mod forward;
+mod ingress;
+mod reports;
+mod tap;
+mod timers;
+mod track;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::id::{PeerId, TrackId};
+use slab::Slab;
+
+use crate::api::Event;
+use crate::dtls::Identity;
+use crate::metrics::Metrics;
+use crate::packet::{Packet, SenderClock};
+use connection::Connection;
+pub(crate) use control::{Command, Credentials, Open};
+pub(crate) use tap::TapFeed;
+use track::Track;
+
+/// Where datagrams of a peer come from and go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Path {
+    /// Which of the thread's sockets.
+    pub(crate) socket: usize,
+    /// The other end.
+    pub(crate) remote: SocketAddr,
+    /// Our address the peer wrote to; answers leave from it.
+    pub(crate) local: Option<IpAddr>,
+}
+
+/// Datagrams to one peer, one after another: all `segment` bytes long but for the last, which may be shorter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transmit<'a> {
+    /// Where to.
+    pub(crate) path: Path,
+    /// The datagrams.
+    pub(crate) contents: &'a [u8],
+    /// Length of each.
+    pub(crate) segment: usize,
+}
+
+/// From one shard to another.
+#[derive(Clone, Debug)]
+pub(crate) enum Relay {
+    /// A packet of a track.
+    Packet(TrackId, Arc<Packet>),
+    /// A sender report of a track.
+    Clock(TrackId, SenderClock),
+    /// Send me the packets of a track.
+    Subscribe(TrackId, usize),
+    /// Do not any more.
+    Unsubscribe(TrackId, usize),
+    /// A viewer needs a keyframe.
+    Keyframe(TrackId),
+}
+
+/// Where a shard's output goes.
+pub(crate) trait Outlet {
+    /// To the network.
+    fn transmit(&mut self, transmit: Transmit<'_>);
+    /// To another shard.
+    fn relay(&mut self, shard: usize, relay: Relay);
+    /// To the control plane.
+    fn event(&mut self, event: Event);
+}
+
+/// Steady time with its place in Unix time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// An instant.
+    pub(crate) epoch: Instant,
+    /// Microseconds of Unix time then.
+    pub(crate) unix_us: u64,
+}
+
+impl Clock {
+    /// Microseconds of Unix time at an instant.
+    pub(crate) fn unix_us(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.epoch).as_micros();
+        self.unix_us + u64::try_from(since).unwrap_or(0)
+    }
+}
+
+/// What a shard is made with.
+#[derive(Clone)]
+pub(crate) struct ShardConfig {
+    /// Its number.
+    pub(crate) id: usize,
+    /// See [`crate::EngineConfig::coalesce`].
+    pub(crate) coalesce: Duration,
+    /// See [`crate::EngineConfig::consent_timeout`].
+    pub(crate) consent_timeout: Duration,
+    /// The certificate.
+    pub(crate) identity: Identity,
+    /// Its metrics.
+    pub(crate) metrics: Arc<Metrics>,
+    /// The clock of arrival times.
+    pub(crate) clock: Clock,
+}
+
+/// See the module.
+pub(crate) struct Shard {
+    config: ShardConfig,
+    connections: Slab<Box<Connection>>,
+    by_peer: HashMap<PeerId, usize>,
+    by_ufrag: HashMap<String, usize>,
+    by_path: HashMap<(usize, SocketAddr), usize>,
+    tracks: Slab<Track>,
+    by_track: HashMap<TrackId, usize>,
+    taps: Vec<Arc<TapFeed>>,
+    /// Tracks with packets that wait for the end of their frame.
+    pending: Vec<usize>,
+    flush_at: Option<Instant>,
+    /// The earliest time a connection or track wants to be looked at.
+    wake_at: Option<Instant>,
+    generations: u64,
+    scratch: Vec<u8>,
+    sizes: Vec<usize>,
+}
+
+impl Shard {
+    /// A shard without peers.
+    pub(crate) fn new(config: ShardConfig) -> Self {
+        Self {
+            config,
+            connections: Slab::new(),
+            by_peer: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            by_path: HashMap::new(),
+            tracks: Slab::new(),
+            by_track: HashMap::new(),
+            taps: Vec::new(),
+            pending: Vec::new(),
+            flush_at: None,
+            wake_at: None,
+            generations: 0,
+            scratch: Vec::with_capacity(64 * 1024),
+            sizes: Vec::with_capacity(64),
+        }
+    }
+}
+
+/// The earlier of two deadlines.
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

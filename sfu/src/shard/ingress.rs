@@ -1,0 +1,266 @@
+//! RTP of publishers: from a datagram to a [`Packet`] of a track.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use super::connection::{Connection, Phase, Stream};
+use super::{Outlet, Path, Shard};
+use crate::api::Event;
+use crate::metrics::Metrics;
+use crate::negotiated::Payload;
+use crate::packet::{Generation, Packet};
+use crate::receive::missing::Missing;
+use crate::receive::statistics::Statistics;
+use crate::rtp::{Header, extension, payload, red};
+use crate::srtp::{OpenError, extend};
+
+/// What a payload type says of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Media,
+    Red,
+    Rtx,
+}
+
+impl Shard {
+    pub(super) fn rtp(
+        &mut self,
+        now: Instant,
+        index: usize,
+        path: Path,
+        datagram: &mut [u8],
+        out: &mut dyn Outlet,
+    ) {
+        let metrics = Arc::clone(&self.config.metrics);
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let Some(keys) = connection
+            .keys
+            .as_mut()
+            .filter(|_| connection.phase != Phase::Joining)
+        else {
+            metrics.dropped_early.inc();
+            return;
+        };
+        let Some(header) = Header::read(datagram) else {
+            metrics.dropped_rtp.inc();
+            return;
+        };
+        let opened = keys
+            .opener
+            .open_rtp(datagram, header.len, header.ssrc, header.sequence);
+        let (sequence, len) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                count_unopened(&metrics, error);
+                return;
+            }
+        };
+        metrics.rtp_received.inc();
+        metrics.rtp_received_bytes.add(datagram.len());
+        connection.bytes_received += datagram.len() as u64;
+        let packet = &datagram[..len];
+        let Some(end) = header.payload_end(packet) else {
+            metrics.dropped_rtp.inc();
+            return;
+        };
+        let packet = &packet[..end];
+        self.valid(now, index, path, out);
+        self.receive(now, index, &header, sequence, packet, out);
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        index: usize,
+        header: &Header,
+        sequence: u64,
+        packet: &[u8],
+        out: &mut dyn Outlet,
+    ) {
+        let metrics = Arc::clone(&self.config.metrics);
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let routing = extension::routing(packet, header, &connection.extension_ids());
+        if let Some(sequence) = routing.transport_cc {
+            connection.arrivals.received(now, sequence);
+        }
+        let Some((section, form, payload)) = classify(connection, header, routing.mid) else {
+            metrics.dropped_rtp_stream.inc();
+            return;
+        };
+        let received = if form == Form::Rtx {
+            connection.sources.insert(header.ssrc, (section, true));
+            unwrap_rtx(connection, section, &payload, header, packet)
+        } else {
+            connection.sources.insert(header.ssrc, (section, false));
+            let fresh = match &connection.incoming[section].stream {
+                Some(stream) => stream.ssrc != header.ssrc,
+                None => true,
+            };
+            if fresh {
+                self.generations += 1;
+                // Rises over shards too, because it begins with the time.
+                let generation = self.config.clock.unix_us(now) << 10 | self.generations & 0x3ff;
+                begin_stream(now, connection, section, header.ssrc, Generation(generation), &payload);
+            }
+            let whole = plain_header(header, packet);
+            Some((sequence, header.timestamp, header.marker, header.len, whole))
+        };
+        let Some((sequence, timestamp, marker, header_len, data)) = received else {
+            return;
+        };
+        let Some(stream) = connection.incoming[section].stream.as_mut() else {
+            return;
+        };
+        stream.codec = payload.codec;
+        let repaired = stream.missing.received(now, sequence) && form == Form::Rtx;
+        if form == Form::Rtx {
+            if !repaired {
+                return;
+            }
+            metrics.rtp_repaired.inc();
+        } else {
+            stream.statistics.received(now, sequence, timestamp);
+        }
+        let hopeless = stream.missing.take_hopeless();
+        stream.last_packet = now;
+        let starts = !std::mem::replace(&mut stream.flowing, true);
+        let generation = stream.generation;
+        let incoming = &connection.incoming[section];
+        let track = incoming.track;
+        let payload_bytes = &data[header_len..];
+        let primary = match form {
+            Form::Red => red::primary(payload_bytes).map_or(&[][..], |(_, data)| data),
+            _ => payload_bytes,
+        };
+        let packet = Packet {
+            generation,
+            index: sequence,
+            timestamp,
+            marker,
+            codec: payload.codec,
+            profile_level_id: payload.profile_level_id,
+            red: form == Form::Red,
+            keyframe: payload::starts_keyframe(payload.codec, primary),
+            carried: extension::carried(packet, header, &incoming.extensions),
+            arrival: now,
+            payload: header_len..data.len(),
+            data,
+        };
+        let peer = connection.peer;
+        if starts {
+            out.event(Event::TrackFlowing {
+                peer,
+                track,
+                codec: payload.codec,
+            });
+        }
+        if hopeless {
+            self.want_keyframe(now, track);
+        }
+        let at = self.track(track);
+        self.schedule_connection(index);
+        self.forward(now, at, Arc::new(packet), repaired, out);
+    }
+}
+
+fn count_unopened(metrics: &Metrics, error: OpenError) {
+    match error {
+        OpenError::Short => metrics.dropped_rtp.inc(),
+        OpenError::Forged => metrics.dropped_rtp_forged.inc(),
+        OpenError::Replayed => metrics.dropped_rtp_replayed.inc(),
+        OpenError::Sources => metrics.dropped_rtp_stream.inc(),
+    }
+}
+
+/// Which section a packet belongs to: by its SSRC, by its mid, or by a payload type only one section has (RFC 9143 §9.2).
+fn classify(connection: &Connection, header: &Header, mid: Option<&[u8]>) -> Option<(usize, Form, Payload)> {
+    let form = |section: usize| -> Option<(usize, Form, Payload)> {
+        connection.incoming.get(section)?.payloads.iter().find_map(|payload| {
+            let form = if payload.pt == header.pt {
+                Form::Media
+            } else if payload.red_pt == Some(header.pt) {
+                Form::Red
+            } else if payload.rtx_pt == Some(header.pt) {
+                Form::Rtx
+            } else {
+                return None;
+            };
+            Some((section, form, payload.clone()))
+        })
+    };
+    if let Some(mid) = mid {
+        let section = connection
+            .incoming
+            .iter()
+            .position(|incoming| incoming.mid.as_bytes() == mid)?;
+        return form(section);
+    }
+    if let Some(&(section, _)) = connection.sources.get(&header.ssrc) {
+        return form(section);
+    }
+    let mut fitting = (0..connection.incoming.len()).filter_map(form);
+    let only = fitting.next()?;
+    fitting.next().is_none().then_some(only)
+}
+
+fn begin_stream(
+    now: Instant,
+    connection: &mut Connection,
+    section: usize,
+    ssrc: u32,
+    generation: Generation,
+    payload: &Payload,
+) {
+    let incoming = &mut connection.incoming[section];
+    let flowing = incoming.stream.as_ref().is_some_and(|stream| stream.flowing);
+    if let Some(old) = incoming.stream.replace(Stream {
+        ssrc,
+        generation,
+        codec: payload.codec,
+        statistics: Statistics::new(now, payload.codec.clock_rate()),
+        missing: Missing::default(),
+        nack: payload.nack,
+        last_packet: now,
+        flowing,
+    }) {
+        connection.sources.remove(&old.ssrc);
+        connection.sources.insert(ssrc, (section, false));
+    }
+}
+
+/// The packet without padding.
+fn plain_header(header: &Header, packet: &[u8]) -> Bytes {
+    let mut data = BytesMut::from(packet);
+    if header.padding {
+        data[0] &= !0x20;
+    }
+    data.freeze()
+}
+
+/// Sequence number, timestamp, marker, length of the header and the packet inside an RTX packet (RFC 4588 §4).
+fn unwrap_rtx(
+    connection: &Connection,
+    section: usize,
+    payload: &Payload,
+    header: &Header,
+    packet: &[u8],
+) -> Option<(u64, u32, bool, usize, Bytes)> {
+    let stream = connection.incoming[section].stream.as_ref()?;
+    let original = packet.get(header.len..)?.first_chunk::<2>()?;
+    let original = u16::from_be_bytes(*original);
+    let index = extend(stream.missing.highest()?, original);
+    let mut data = BytesMut::with_capacity(packet.len() - 2);
+    data.extend_from_slice(&packet[..header.len]);
+    data.extend_from_slice(&packet[header.len + 2..]);
+    data[0] &= !0x20;
+    data[1] = data[1] & 0x80 | payload.pt;
+    data[2..4].copy_from_slice(&original.to_be_bytes());
+    data[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
+    Some((index, header.timestamp, header.marker, header.len, data.freeze()))
+}

@@ -1,0 +1,131 @@
+//! What is due: frames to flush, reports, repetitions, consent.
+
+use std::time::{Duration, Instant};
+
+
+use super::connection::{Phase, STALL};
+use super::{Outlet, Relay, Shard, earlier};
+use crate::api::Event;
+
+/// Deadlines of connections are looked at no more often than this; frames are not bound to it.
+const TICK: Duration = Duration::from_millis(5);
+
+impl Shard {
+    /// When [`Self::handle_timeout`] is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        earlier(self.flush_at, self.wake_at)
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut dyn Outlet) {
+        self.flush_pending(now, out);
+        if self.wake_at.is_none_or(|due| due > now) {
+            return;
+        }
+        self.wake_at = None;
+        self.keyframe_requests(now, out);
+        let mut next = None;
+        let timeout = self.config.consent_timeout;
+        for index in 0..self.connections.capacity() {
+            let Some(deadline) = self
+                .connections
+                .get(index)
+                .and_then(|connection| connection.deadline(timeout))
+            else {
+                continue;
+            };
+            if deadline <= now {
+                self.connection_due(now, index, out);
+            }
+            let deadline = self
+                .connections
+                .get(index)
+                .and_then(|connection| connection.deadline(timeout));
+            next = earlier(next, deadline);
+        }
+        let next = next.map(|next| next.max(now + TICK));
+        self.wake_at = earlier(self.wake_at, next);
+    }
+
+    /// Looks at everything soon.
+    pub(super) fn schedule(&mut self, now: Instant) {
+        self.wake_at = earlier(self.wake_at, Some(now));
+    }
+
+    /// Takes the deadline of a connection into account.
+    pub(super) fn schedule_connection(&mut self, index: usize) {
+        let timeout = self.config.consent_timeout;
+        if let Some(connection) = self.connections.get(index) {
+            self.wake_at = earlier(self.wake_at, connection.deadline(timeout));
+        }
+    }
+
+    fn keyframe_requests(&mut self, now: Instant, out: &mut dyn Outlet) {
+        let mut next = None;
+        for at in 0..self.tracks.capacity() {
+            let Some(track) = self.tracks.get_mut(at) else {
+                continue;
+            };
+            if track.keyframes.take(now) {
+                let (id, home, publisher) = (track.id, track.home, track.publisher);
+                match (publisher, home) {
+                    (Some((_, index)), _) => self.ask_keyframe(index, id, out),
+                    (None, Some(home)) if home != self.config.id => out.relay(home, Relay::Keyframe(id)),
+                    _ => {}
+                }
+            }
+            if let Some(track) = self.tracks.get(at) {
+                next = earlier(next, track.keyframes.deadline(now));
+            }
+        }
+        self.wake_at = earlier(self.wake_at, next);
+    }
+
+    fn connection_due(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        if connection.dtls.poll_timeout().is_some_and(|due| due <= now) {
+            let progress = connection.dtls.handle_timeout(now);
+            self.dtls_progress(now, index, progress, out);
+        }
+        let timeout = self.config.consent_timeout;
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        if connection.phase != Phase::Up {
+            return;
+        }
+        if now.saturating_duration_since(connection.last_valid) >= timeout {
+            let peer = connection.peer;
+            self.leave_up(index);
+            out.event(Event::PeerLost { peer });
+            self.stalls(now, index, out);
+            return;
+        }
+        if connection.report_at <= now {
+            self.report(now, index, out);
+        }
+        self.bandwidth_feedback(now, index, out);
+        self.ask_missing(now, index, out);
+        self.stalls(now, index, out);
+    }
+
+    fn stalls(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let peer = connection.peer;
+        for incoming in &mut connection.incoming {
+            let track = incoming.track;
+            if let Some(stream) = &mut incoming.stream
+                && stream.flowing
+                && now.saturating_duration_since(stream.last_packet) >= STALL
+            {
+                stream.flowing = false;
+                out.event(Event::TrackStalled { peer, track });
+            }
+        }
+    }
+}
+
