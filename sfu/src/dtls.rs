@@ -173,7 +173,10 @@ impl Dtls {
     }
 
     fn keys(&mut self) -> Progress {
-        let State::Running { endpoint, profile, .. } = &self.state else {
+        let State::Running {
+            endpoint, profile, ..
+        } = &self.state
+        else {
             return Progress::None;
         };
         let profile = *profile;
@@ -234,7 +237,10 @@ impl Dtls {
 
     /// Says goodbye; what to send is polled.
     pub(crate) fn close(&mut self, now: Instant) {
-        if let State::Running { endpoint, done: true, .. } = &mut self.state {
+        if let State::Running {
+            endpoint, done: true, ..
+        } = &mut self.state
+        {
             endpoint.stop(now, PEER);
         }
     }

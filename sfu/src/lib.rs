@@ -4,11 +4,24 @@
 //! those threads; everything that happens by itself comes out of [`Events`].
 
 mod api;
+mod directory;
+mod dtls;
+mod edge;
 mod engine;
-#[allow(dead_code, reason = "read by the engine, which lands next")]
+mod history;
+mod ice;
+mod metrics;
 mod negotiated;
-#[allow(dead_code, unused_imports, reason = "called by the engine, which lands next")]
+mod outgoing;
+mod packet;
+mod receive;
+mod rtcp;
+mod rtp;
 mod sdp;
+mod shard;
+mod srtp;
+#[doc(hidden)]
+pub mod testing;
 
 pub use api::{
     Answer, EngineConfig, EngineError, Event, Events, MediaWish, NegotiatedTrack, PeerStats, PublishTrack,

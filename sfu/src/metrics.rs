@@ -110,7 +110,11 @@ pub(crate) fn text(threads: &[Arc<Metrics>]) -> String {
     for row in TABLE {
         if row.name != last {
             // Writing to a string cannot fail.
-            let _ = writeln!(out, "# HELP {} {}\n# TYPE {} {}", row.name, row.help, row.name, row.kind);
+            let _ = writeln!(
+                out,
+                "# HELP {} {}\n# TYPE {} {}",
+                row.name, row.help, row.name, row.kind
+            );
             last = row.name;
         }
         let sum: i64 = threads.iter().map(|metrics| (row.read)(metrics).get()).sum();

@@ -115,11 +115,6 @@ impl Outgoing {
         self.rewriter.detach();
     }
 
-    /// Whether it waits for a keyframe.
-    pub(crate) fn needs_keyframe(&self) -> bool {
-        self.kind == MediaKind::Video && self.rewriter.waits()
-    }
-
     /// Chooses the payload type for a packet; `None` when the viewer cannot decode its codec.
     fn choose(&mut self, packet: &Packet) -> Option<Chosen> {
         if let Some(chosen) = self.chosen
@@ -145,7 +140,13 @@ impl Outgoing {
     }
 
     /// Appends the packet as this viewer gets it, sealed. Returns whether it goes to this viewer.
-    pub(crate) fn write(&mut self, out: &mut Vec<u8>, sealer: &Sealer, packet: &Packet, now: Instant) -> bool {
+    pub(crate) fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        sealer: &Sealer,
+        packet: &Packet,
+        now: Instant,
+    ) -> bool {
         let Some(chosen) = self.choose(packet) else {
             return false;
         };
@@ -248,7 +249,8 @@ impl Outgoing {
         let rate = self.chosen?.codec.clock_rate();
         let elapsed = now.saturating_duration_since(clock.arrival);
         let ticks = (elapsed.as_micros() * u128::from(rate) / 1_000_000) as u32;
-        let since = u64::from(elapsed.as_secs() as u32) << 32 | (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
+        let since = u64::from(elapsed.as_secs() as u32) << 32
+            | (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
         let rtp = self
             .rewriter
             .timestamp(clock.generation, clock.rtp.wrapping_add(ticks))?;

@@ -25,8 +25,6 @@ mod tests;
 
 pub(crate) use agree::agree;
 pub(crate) use catalogue::{offered_extensions, offered_payloads};
-pub(crate) use error::SdpError;
-pub(crate) use fragment::{Fragment, fragment, read_fragment};
-pub(crate) use media::OfferedSection;
+pub(crate) use fragment::{fragment, read_fragment};
 pub(crate) use offer_answer::{RemoteOffer, read_answer, read_offer};
 pub(crate) use write::{SessionIds, answer, offer};

@@ -12,8 +12,8 @@ use aws_lc_rs::error::Unspecified;
 
 pub(crate) use cipher::Profile;
 use cipher::{Cipher, RTCP_LABELS, RTP_LABELS};
-pub(crate) use replay::extend;
 use replay::Window;
+pub(crate) use replay::extend;
 
 /// Sources a receiver keeps state for; more are refused, so that a peer cannot grow it for ever.
 const MAX_SOURCES: usize = 128;
@@ -54,11 +54,6 @@ impl Sealer {
             rtcp: Cipher::derive(profile, key, salt, RTCP_LABELS)?,
             rtcp_index: 0,
         })
-    }
-
-    /// Bytes a packet grows by.
-    pub(crate) fn overhead(&self) -> usize {
-        self.rtp.tag_len()
     }
 
     /// Protects the RTP packet that is `buffer[start..]`, whose payload begins `header_len` after `start`. `index` is its
@@ -173,7 +168,7 @@ mod tests {
                 sealed.extend_from_slice(&plain);
                 sealer.seal_rtp(&mut sealed, 3, 12, 2, index).unwrap();
                 let sealed = &sealed[3..];
-                assert_eq!(sealed.len(), plain.len() + sealer.overhead());
+                assert_eq!(sealed.len(), plain.len() + sealer.rtp.tag_len());
                 let mut received = sealed.to_vec();
                 let (got, len) = opener.open_rtp(&mut received, 12, 2, sequence).unwrap();
                 assert_eq!((got, &received[..len]), (index, &plain[..]));

@@ -61,11 +61,6 @@ impl Rewriter {
         self.next
     }
 
-    /// Nothing is forwarded yet.
-    pub(crate) fn waits(&self) -> bool {
-        self.mapping.is_none()
-    }
-
     /// Where the packet goes; `None` when this viewer does not get it.
     pub(crate) fn place(&mut self, packet: &Packet, video: bool, now: Instant) -> Option<Place> {
         let generation = packet.generation;

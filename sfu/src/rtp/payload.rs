@@ -29,9 +29,7 @@ fn h264(payload: &[u8]) -> bool {
                 if tail.first().is_some_and(|unit| matches!(unit & 0x1f, IDR | SPS)) {
                     return true;
                 }
-                rest = tail
-                    .get(usize::from(u16::from_be_bytes(*len))..)
-                    .unwrap_or(&[]);
+                rest = tail.get(usize::from(u16::from_be_bytes(*len))..).unwrap_or(&[]);
             }
             false
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use protocol::id::{LessonId, PeerId, TrackId};
-use protocol::media::{Codec, MediaKind};
+use protocol::media::Codec;
 
 use super::{Credentials, Path};
 use crate::dtls::{Dtls, Identity, Keys};
@@ -124,7 +124,6 @@ impl Connection {
 /// A section the peer sends.
 pub(super) struct Incoming {
     pub(super) mid: String,
-    pub(super) kind: MediaKind,
     pub(super) track: TrackId,
     pub(super) payloads: Vec<Payload>,
     pub(super) extensions: Extensions,
@@ -136,7 +135,6 @@ impl Incoming {
     pub(super) fn new(section: &Section, track: TrackId) -> Self {
         Self {
             mid: section.mid.clone(),
-            kind: section.kind,
             track,
             payloads: section.payloads.clone(),
             extensions: section.extensions,

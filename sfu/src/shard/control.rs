@@ -296,9 +296,7 @@ impl Shard {
                 subscribed.push((ssrcs.media, None, track));
                 stream
             };
-            connection
-                .outgoing
-                .extend(stream.map(|stream| (stream, track)));
+            connection.outgoing.extend(stream.map(|stream| (stream, track)));
         }
         for (gone, track) in before {
             self.unsubscribe(index, gone.ssrc, track, out);
@@ -378,14 +376,7 @@ impl Shard {
         }
     }
 
-    fn subscribe(
-        &mut self,
-        now: Instant,
-        connection: usize,
-        ssrc: u32,
-        id: TrackId,
-        out: &mut dyn Outlet,
-    ) {
+    fn subscribe(&mut self, now: Instant, connection: usize, ssrc: u32, id: TrackId, out: &mut dyn Outlet) {
         let at = self.track(id);
         let track = &mut self.tracks[at];
         let first = track.subscribers.is_empty();
@@ -511,10 +502,7 @@ impl Shard {
         let own = self.config.id;
         let track = &mut self.tracks[at];
         let wanted = feed.wants(id) && track.home == Some(own);
-        let linked = track
-            .taps
-            .iter()
-            .position(|link| Arc::ptr_eq(&link.feed, feed));
+        let linked = track.taps.iter().position(|link| Arc::ptr_eq(&link.feed, feed));
         match (wanted, linked) {
             (true, None) => {
                 let mut link = TapLink::new(Arc::clone(feed));

@@ -200,8 +200,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        let (Some(keys), Some(remote), Some(_)) =
-            (&connection.keys, &connection.remote, connection.selected)
+        let (Some(keys), Some(remote), Some(_)) = (&connection.keys, &connection.remote, connection.selected)
         else {
             return;
         };

@@ -75,15 +75,7 @@ impl Shard {
     }
 
     /// A publisher's sender report: for the viewers' reports, the recorder, and other shards.
-    fn clock(
-        &mut self,
-        now: Instant,
-        index: usize,
-        ssrc: u32,
-        ntp: u64,
-        rtp: u32,
-        out: &mut dyn Outlet,
-    ) {
+    fn clock(&mut self, now: Instant, index: usize, ssrc: u32, ntp: u64, rtp: u32, out: &mut dyn Outlet) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
@@ -181,9 +173,9 @@ impl Shard {
             let packet = stream
                 .original(*sequence)
                 .and_then(|(generation, number)| track.history.get(generation, number));
-            let result = packet.ok_or(NoRepair::Gone).and_then(|packet| {
-                stream.repair(scratch, &keys.sealer, packet, now)
-            });
+            let result = packet
+                .ok_or(NoRepair::Gone)
+                .and_then(|packet| stream.repair(scratch, &keys.sealer, packet, now));
             match result {
                 Ok(()) => {
                     config.metrics.rtp_retransmitted.inc();

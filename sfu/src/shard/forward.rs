@@ -40,9 +40,7 @@ impl Shard {
         }
         if let Some((peer, _)) = track.publisher {
             track.live = Some((packet.generation, packet.codec));
-            let report = track
-                .clock
-                .filter(|clock| clock.generation == packet.generation);
+            let report = track.clock.filter(|clock| clock.generation == packet.generation);
             for tap in &mut track.taps {
                 tap.packet(track.id, peer, &packet, report, &config.clock, &config.metrics);
             }
@@ -91,9 +89,7 @@ impl Shard {
             return;
         };
         let Track {
-            subscribers,
-            pending,
-            ..
+            subscribers, pending, ..
         } = track;
         let (mut packets, mut bytes) = (0, 0);
         for subscriber in subscribers.iter() {

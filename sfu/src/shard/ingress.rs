@@ -106,7 +106,14 @@ impl Shard {
                 self.generations += 1;
                 // Rises over shards too, because it begins with the time.
                 let generation = self.config.clock.unix_us(now) << 10 | self.generations & 0x3ff;
-                begin_stream(now, connection, section, header.ssrc, Generation(generation), &payload);
+                begin_stream(
+                    now,
+                    connection,
+                    section,
+                    header.ssrc,
+                    Generation(generation),
+                    &payload,
+                );
             }
             let whole = plain_header(header, packet);
             Some((sequence, header.timestamp, header.marker, header.len, whole))
@@ -181,18 +188,23 @@ fn count_unopened(metrics: &Metrics, error: OpenError) {
 /// Which section a packet belongs to: by its SSRC, by its mid, or by a payload type only one section has (RFC 9143 §9.2).
 fn classify(connection: &Connection, header: &Header, mid: Option<&[u8]>) -> Option<(usize, Form, Payload)> {
     let form = |section: usize| -> Option<(usize, Form, Payload)> {
-        connection.incoming.get(section)?.payloads.iter().find_map(|payload| {
-            let form = if payload.pt == header.pt {
-                Form::Media
-            } else if payload.red_pt == Some(header.pt) {
-                Form::Red
-            } else if payload.rtx_pt == Some(header.pt) {
-                Form::Rtx
-            } else {
-                return None;
-            };
-            Some((section, form, payload.clone()))
-        })
+        connection
+            .incoming
+            .get(section)?
+            .payloads
+            .iter()
+            .find_map(|payload| {
+                let form = if payload.pt == header.pt {
+                    Form::Media
+                } else if payload.red_pt == Some(header.pt) {
+                    Form::Red
+                } else if payload.rtx_pt == Some(header.pt) {
+                    Form::Rtx
+                } else {
+                    return None;
+                };
+                Some((section, form, payload.clone()))
+            })
     };
     if let Some(mid) = mid {
         let section = connection

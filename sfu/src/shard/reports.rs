@@ -117,7 +117,10 @@ impl Shard {
         let Some(stream) = &incoming.stream else {
             return;
         };
-        let (pli, fir) = (incoming.any(|payload| payload.pli), incoming.any(|payload| payload.fir));
+        let (pli, fir) = (
+            incoming.any(|payload| payload.pli),
+            incoming.any(|payload| payload.fir),
+        );
         let scratch = &mut self.scratch;
         scratch.clear();
         write::receiver_report(scratch, OWN_SSRC, &[]);

@@ -1,8 +1,8 @@
 //! Handing a room's packets to recorders.
 
 use std::collections::HashSet;
-use std::sync::RwLock;
 use std::sync::Arc;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -94,7 +94,13 @@ impl TapLink {
     }
 
     /// The number of the track's present incarnation; says that it comes up, if it is new.
-    pub(super) fn number(&mut self, track: TrackId, peer: PeerId, generation: Generation, codec: Codec) -> u32 {
+    pub(super) fn number(
+        &mut self,
+        track: TrackId,
+        peer: PeerId,
+        generation: Generation,
+        codec: Codec,
+    ) -> u32 {
         if let Some((number, up, kind)) = self.up
             && up == generation
             && kind == codec

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-
 use super::connection::{Phase, STALL};
 use super::{Outlet, Relay, Shard, earlier};
 use crate::api::Event;
@@ -128,4 +127,3 @@ impl Shard {
         }
     }
 }
-

@@ -1,0 +1,152 @@
+//! A UDP socket with GRO and GSO, and what to do when the kernel has neither.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+
+use mio::net::UdpSocket;
+use mio::{Interest, Registry, Token};
+use quinn_udp::{RecvMeta, Transmit as UdpTransmit, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+
+use crate::metrics::Metrics;
+use crate::shard::{Path, Transmit};
+
+/// Asked of the kernel; it gives what it allows.
+const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
+/// Bytes that wait while the kernel takes no more; beyond, datagrams are dropped and counted.
+const MAX_BACKLOG: usize = 4 * 1024 * 1024;
+
+/// See the module.
+pub(super) struct Socket {
+    io: UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+    backlog: VecDeque<Waiting>,
+    waiting: usize,
+}
+
+struct Waiting {
+    path: Path,
+    contents: Vec<u8>,
+    segment: usize,
+}
+
+impl Socket {
+    /// Binds and registers a socket.
+    pub(super) fn bind(address: SocketAddr, registry: &Registry, index: usize) -> io::Result<Self> {
+        let raw = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            raw.set_only_v6(true)?;
+        }
+        raw.set_nonblocking(true)?;
+        raw.bind(&address.into())?;
+        let mut io = UdpSocket::from_std(raw.into());
+        let state = UdpSocketState::new(UdpSockRef::from(&io))?;
+        for result in [
+            state.set_send_buffer_size(UdpSockRef::from(&io), KERNEL_BUFFER),
+            state.set_recv_buffer_size(UdpSockRef::from(&io), KERNEL_BUFFER),
+        ] {
+            if let Err(error) = result {
+                tracing::debug!(%error, "the kernel keeps its socket buffer size");
+            }
+        }
+        let local = io.local_addr()?;
+        registry.register(&mut io, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self {
+            io,
+            state,
+            local,
+            backlog: VecDeque::new(),
+            waiting: 0,
+        })
+    }
+
+    /// Where it is bound.
+    pub(super) fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Receives some datagrams; `WouldBlock` when there are none.
+    pub(super) fn receive(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        metas: &mut [RecvMeta],
+    ) -> io::Result<usize> {
+        self.state.recv(UdpSockRef::from(&self.io), buffers, metas)
+    }
+
+    /// Sends, or keeps what the kernel does not take now.
+    pub(super) fn send(&mut self, transmit: Transmit<'_>, metrics: &Metrics) {
+        if !self.backlog.is_empty() || self.now(transmit, metrics).is_err() {
+            self.keep(transmit, metrics);
+        }
+    }
+
+    /// Sends what waits.
+    pub(super) fn writable(&mut self, metrics: &Metrics) {
+        while let Some(waiting) = self.backlog.pop_front() {
+            let transmit = Transmit {
+                path: waiting.path,
+                contents: &waiting.contents,
+                segment: waiting.segment,
+            };
+            if self.now(transmit, metrics).is_err() {
+                self.backlog.push_front(waiting);
+                return;
+            }
+            self.waiting -= waiting.contents.len();
+        }
+    }
+
+    fn keep(&mut self, transmit: Transmit<'_>, metrics: &Metrics) {
+        if self.waiting + transmit.contents.len() > MAX_BACKLOG {
+            metrics.send_failures.inc();
+            return;
+        }
+        self.waiting += transmit.contents.len();
+        self.backlog.push_back(Waiting {
+            path: transmit.path,
+            contents: transmit.contents.to_vec(),
+            segment: transmit.segment,
+        });
+    }
+
+    /// `Err` when the kernel would block; other failures are counted and the datagrams are gone.
+    fn now(&self, transmit: Transmit<'_>, metrics: &Metrics) -> Result<(), WouldBlock> {
+        let count = transmit.contents.len().div_ceil(transmit.segment.max(1));
+        if count > 1 && count <= self.state.max_gso_segments() {
+            match self.once(transmit, Some(transmit.segment), metrics) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(WouldBlock),
+                // The kernel or the device refuses to segment: one by one.
+                Err(_) => {}
+            }
+        }
+        for contents in transmit.contents.chunks(transmit.segment.max(1)) {
+            let one = Transmit { contents, ..transmit };
+            match self.once(one, None, metrics) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(WouldBlock),
+                Err(_) => metrics.send_failures.inc(),
+            }
+        }
+        Ok(())
+    }
+
+    fn once(&self, transmit: Transmit<'_>, segment: Option<usize>, metrics: &Metrics) -> io::Result<()> {
+        metrics.sends.inc();
+        self.state.try_send(
+            UdpSockRef::from(&self.io),
+            &UdpTransmit {
+                destination: transmit.path.remote,
+                ecn: None,
+                contents: transmit.contents,
+                segment_size: segment,
+                src_ip: transmit.path.local,
+            },
+        )
+    }
+}
+
+struct WouldBlock;

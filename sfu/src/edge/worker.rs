@@ -1,0 +1,154 @@
+//! One thread: waits for datagrams, orders and deadlines, and feeds them to its shard.
+
+use std::io::{self, IoSliceMut};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
+
+use mio::{Events, Poll, Token};
+use quinn_udp::{BATCH_SIZE, RecvMeta};
+use tokio::sync::mpsc;
+
+use super::outlet::Edge;
+use super::socket::Socket;
+use super::{Mailbox, Order};
+use crate::api::Event;
+use crate::metrics::Metrics;
+use crate::shard::{Command, Path, Relay, Shard, ShardConfig};
+
+/// Wakes for orders and relays.
+pub(super) const WAKE: Token = Token(usize::MAX);
+/// Bytes one receive buffer holds: what GRO puts together.
+const BUFFER: usize = 64 * 1024;
+/// Receive calls in a round before deadlines are looked at again.
+const ROUNDS: usize = 16;
+
+/// See the module.
+pub(super) struct Worker {
+    shard: Shard,
+    poll: Poll,
+    edge: Edge,
+    orders: Receiver<Order>,
+    relays: Receiver<Relay>,
+    metrics: Arc<Metrics>,
+    buffer: Vec<u8>,
+    metas: Vec<RecvMeta>,
+}
+
+impl Worker {
+    /// With everything it needs but the other threads.
+    pub(super) fn new(
+        config: ShardConfig,
+        poll: Poll,
+        sockets: Vec<Socket>,
+        orders: Receiver<Order>,
+        relays: Receiver<Relay>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let metrics = Arc::clone(&config.metrics);
+        Self {
+            edge: Edge::new(sockets, events, Arc::clone(&metrics)),
+            shard: Shard::new(config),
+            poll,
+            orders,
+            relays,
+            metrics,
+            buffer: vec![0; BUFFER * BATCH_SIZE],
+            metas: vec![RecvMeta::default(); BATCH_SIZE],
+        }
+    }
+
+    /// Makes all threads known.
+    pub(super) fn meet(&mut self, mailboxes: Vec<Mailbox>) {
+        self.edge.meet(mailboxes);
+    }
+
+    /// Until it is told to stop or nobody holds the engine any more.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(64);
+        let mut more = false;
+        loop {
+            let timeout = self
+                .shard
+                .poll_timeout()
+                .map(|due| due.saturating_duration_since(Instant::now()));
+            let timeout = if more {
+                Some(std::time::Duration::ZERO)
+            } else {
+                timeout
+            };
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    tracing::error!(%error, "a media thread cannot wait for its sockets");
+                    return;
+                }
+            }
+            if events.iter().any(mio::event::Event::is_writable) {
+                for socket in &mut self.edge.sockets {
+                    socket.writable(&self.metrics);
+                }
+            }
+            let stop = self.take_orders();
+            self.take_relays();
+            more = false;
+            for index in 0..self.edge.sockets.len() {
+                more |= self.receive(index);
+            }
+            self.shard.handle_timeout(Instant::now(), &mut self.edge);
+            self.edge.wake_others();
+            if stop {
+                self.shard.stop(Instant::now(), &mut self.edge);
+                return;
+            }
+        }
+    }
+
+    /// Returns whether to stop.
+    fn take_orders(&mut self) -> bool {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Shard(command)) => self.command(command),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return true,
+                Err(TryRecvError::Empty) => return false,
+            }
+        }
+    }
+
+    fn take_relays(&mut self) {
+        while let Ok(relay) = self.relays.try_recv() {
+            self.command(Command::Relay(relay));
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        self.shard.handle_command(Instant::now(), command, &mut self.edge);
+    }
+
+    /// Takes what a socket has. Returns whether it has more.
+    fn receive(&mut self, index: usize) -> bool {
+        for _ in 0..ROUNDS {
+            let mut buffers: Vec<IoSliceMut<'_>> =
+                self.buffer.chunks_mut(BUFFER).map(IoSliceMut::new).collect();
+            let received = match self.edge.sockets[index].receive(&mut buffers, &mut self.metas) {
+                Ok(received) => received,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // ICMP errors of peers that went away come up here.
+                Err(_) => continue,
+            };
+            let now = Instant::now();
+            for (meta, buffer) in self.metas[..received].iter().zip(self.buffer.chunks_mut(BUFFER)) {
+                let path = Path {
+                    socket: index,
+                    remote: meta.addr,
+                    local: meta.dst_ip,
+                };
+                for datagram in buffer[..meta.len].chunks_mut(meta.stride.max(1)) {
+                    self.shard.handle_datagram(now, path, datagram, &mut self.edge);
+                }
+            }
+        }
+        true
+    }
+}
