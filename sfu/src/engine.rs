@@ -48,6 +48,10 @@ impl Engine {
     /// # Errors
     ///
     /// When a socket cannot be bound or there is no address to announce.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the configuration is the engine's from here on"
+    )]
     pub fn start(config: EngineConfig) -> Result<(Self, Events), StartError> {
         let (events, receiver) = mpsc::channel(MAX_EVENTS);
         let identity =

@@ -249,8 +249,8 @@ impl Outgoing {
         let rate = self.chosen?.codec.clock_rate();
         let elapsed = now.saturating_duration_since(clock.arrival);
         let ticks = (elapsed.as_micros() * u128::from(rate) / 1_000_000) as u32;
-        let since = u64::from(elapsed.as_secs() as u32) << 32
-            | (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
+        let since = (u64::from(elapsed.as_secs() as u32) << 32)
+            | ((u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000);
         let rtp = self
             .rewriter
             .timestamp(clock.generation, clock.rtp.wrapping_add(ticks))?;

@@ -1,0 +1,476 @@
+//! A lesson over a simulated network in virtual time: the engine's core on one side, clients made of str0m (a WebRTC
+//! implementation that shares no code with the engine) on the other. Loss and delay come from a seed.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test uses a part of it, and a panic is a failed test"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocol::id::{LessonId, PeerId, TrackId};
+use protocol::media::{MediaKind, Source};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use sfu::testing::{Core, Datagram};
+use sfu::{Event, MediaWish, PublishTrack, SessionOffer, WatchTrack};
+use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::format::Codec;
+use str0m::media::{Frequency, MediaData, MediaTime, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::{Candidate, Event as ClientEvent, Input, Output, Rtc};
+
+/// Frames of a video per second.
+pub const FPS: u64 = 25;
+/// Bytes of a frame: several packets.
+pub const FRAME: usize = 5_000;
+
+/// The line between a client and the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    /// One way.
+    pub delay: Duration,
+    /// Of packets to the engine, and from it, in 1/1000.
+    pub loss_up: u32,
+    pub loss_down: u32,
+    /// Nothing passes.
+    pub cut: bool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_millis(20),
+            loss_up: 0,
+            loss_down: 0,
+            cut: false,
+        }
+    }
+}
+
+/// A frame a client got.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub at: Instant,
+    pub mid: String,
+    pub number: u64,
+    pub keyframe: bool,
+    pub contiguous: bool,
+    pub time: MediaTime,
+    pub whole: bool,
+}
+
+/// A client.
+pub struct Client {
+    pub rtc: Rtc,
+    pub peer: PeerId,
+    pub address: SocketAddr,
+    pub line: Line,
+    /// Sections it sends, by track.
+    pub sends: HashMap<TrackId, Mid>,
+    pub frames: Vec<Frame>,
+    pub keyframe_requests: usize,
+    pub connected: bool,
+    wants_keyframe: bool,
+    due: Instant,
+}
+
+/// See the module.
+pub struct Lesson {
+    pub core: Core,
+    pub start: Instant,
+    pub now: Instant,
+    pub room: LessonId,
+    pub clients: Vec<Client>,
+    pub events: Vec<Event>,
+    pub rng: StdRng,
+    /// Datagrams on the way by their time of arrival.
+    network: BTreeMap<(Instant, u64), Datagram>,
+    sequence: u64,
+    frame: u64,
+    next_frame: Instant,
+    next_sound: Instant,
+    sounds: u64,
+    /// Who sends media.
+    pub teaching: Vec<usize>,
+}
+
+impl Lesson {
+    /// An engine of so many threads, and nobody there.
+    pub fn new(seed: u64, threads: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            core: Core::new(now, threads),
+            start: now,
+            now,
+            room: LessonId::new(),
+            clients: Vec::new(),
+            events: Vec::new(),
+            rng: StdRng::seed_from_u64(seed),
+            network: BTreeMap::new(),
+            sequence: 0,
+            frame: 0,
+            next_frame: now,
+            next_sound: now,
+            sounds: 0,
+            teaching: Vec::new(),
+        }
+    }
+
+    /// A client without connection.
+    pub fn client(&mut self) -> usize {
+        let number = self.clients.len();
+        let address = SocketAddr::from(([192, 168, 0, 10], 40_000 + u16::try_from(number).unwrap()));
+        let rtc = rtc(self.now, address);
+        self.clients.push(Client {
+            rtc,
+            peer: PeerId::new(),
+            address,
+            line: Line::default(),
+            sends: HashMap::new(),
+            frames: Vec::new(),
+            keyframe_requests: 0,
+            connected: false,
+            wants_keyframe: true,
+            due: self.now,
+        });
+        number
+    }
+
+    /// States a client's wish and lets it answer.
+    pub fn state(&mut self, client: usize, wish: &MediaWish, fresh: bool) -> Option<SessionOffer> {
+        let peer = self.clients[client].peer;
+        let offer = self
+            .core
+            .negotiate(self.now, self.room, peer, wish, fresh)
+            .unwrap()?;
+        if offer.fresh {
+            self.clients[client].rtc = rtc(self.now, self.clients[client].address);
+            self.clients[client].due = self.now;
+            self.clients[client].connected = false;
+        }
+        let answer = self.accept(client, &offer);
+        self.core
+            .answer(self.now, peer, offer.negotiation, &answer)
+            .unwrap();
+        Some(offer)
+    }
+
+    /// Lets a client take an offer; its answer.
+    pub fn accept(&mut self, client: usize, offer: &SessionOffer) -> String {
+        let client = &mut self.clients[client];
+        // str0m would be the server where it has the choice; browsers are the client (RFC 8842 §5.3).
+        let sdp = offer.sdp.replace("a=setup:actpass", "a=setup:passive");
+        let description = SdpOffer::from_sdp_string(&sdp).unwrap();
+        let answer: SdpAnswer = client.rtc.sdp_api().accept_offer(description).unwrap();
+        client.sends = offer
+            .sections
+            .iter()
+            .filter(|section| section.from_peer)
+            .map(|section| (section.track, Mid::from(section.mid.as_str())))
+            .collect();
+        answer.to_sdp_string()
+    }
+
+    /// A client that publishes camera and microphone; its tracks.
+    pub fn teacher(&mut self) -> (usize, TrackId, TrackId) {
+        let client = self.client();
+        let (camera, microphone) = (TrackId::new(), TrackId::new());
+        self.state(client, &publishing(camera, microphone), true).unwrap();
+        self.teaching.push(client);
+        (client, camera, microphone)
+    }
+
+    /// A client that watches these tracks.
+    pub fn classroom(&mut self, camera: TrackId, microphone: TrackId) -> usize {
+        let client = self.client();
+        self.state(client, &watching(camera, microphone), true).unwrap();
+        client
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.now < end {
+            self.settle();
+            let next = self.next().min(end);
+            self.now = next.max(self.now + Duration::from_micros(100));
+            self.deliver();
+            self.due();
+        }
+        self.settle();
+    }
+
+    /// Lets time pass until something holds; panics when it does not within 30 s.
+    pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        for _ in 0..3_000 {
+            if holds(self) {
+                return;
+            }
+            self.run(Duration::from_millis(10));
+        }
+        panic!("after 30 s: not {what}; events {:?}", self.events);
+    }
+
+    fn next(&self) -> Instant {
+        let mut next = self.now + Duration::from_millis(20);
+        next = next.min(self.next_frame).min(self.next_sound);
+        if let Some(((at, _), _)) = self.network.first_key_value() {
+            next = next.min(*at);
+        }
+        if let Some(at) = self.core.deadline() {
+            next = next.min(at);
+        }
+        for client in &self.clients {
+            next = next.min(client.due);
+        }
+        next
+    }
+
+    fn deliver(&mut self) {
+        while let Some(entry) = self.network.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            let datagram = entry.remove();
+            if let Some(client) = self
+                .clients
+                .iter_mut()
+                .find(|client| client.address == datagram.to)
+            {
+                if let Ok(contents) = datagram.contents.as_slice().try_into() {
+                    let receive = Receive {
+                        proto: Protocol::Udp,
+                        source: datagram.from,
+                        destination: datagram.to,
+                        contents,
+                    };
+                    client
+                        .rtc
+                        .handle_input(Input::Receive(self.now, receive))
+                        .unwrap();
+                    client.due = self.now;
+                }
+            } else {
+                self.core.receive(self.now, &datagram);
+            }
+        }
+    }
+
+    fn due(&mut self) {
+        if self.core.deadline().is_some_and(|at| at <= self.now) {
+            self.core.timeout(self.now);
+        }
+        for client in &mut self.clients {
+            if client.due <= self.now {
+                client.rtc.handle_input(Input::Timeout(self.now)).unwrap();
+            }
+        }
+        if self.next_sound <= self.now {
+            self.next_sound = self.now + Duration::from_millis(20);
+            self.sounds += 1;
+            self.say();
+        }
+        if self.next_frame <= self.now {
+            self.next_frame = self.now + Duration::from_millis(1_000 / FPS);
+            self.frame += 1;
+            self.show();
+        }
+    }
+
+    /// Everything that has to be sent goes on its way.
+    fn settle(&mut self) {
+        for at in 0..self.clients.len() {
+            self.poll(at);
+        }
+        for datagram in self.core.sent() {
+            let line = self
+                .clients
+                .iter()
+                .find(|client| client.address == datagram.to)
+                .map(|client| client.line);
+            if let Some(line) = line {
+                self.send(datagram, line, line.loss_down);
+            }
+        }
+        self.events.extend(self.core.events());
+    }
+
+    fn send(&mut self, datagram: Datagram, line: Line, loss: u32) {
+        if line.cut || self.rng.random_range(0..1_000) < loss {
+            return;
+        }
+        self.sequence += 1;
+        self.network
+            .insert((self.now + line.delay, self.sequence), datagram);
+    }
+
+    fn poll(&mut self, at: usize) {
+        loop {
+            let client = &mut self.clients[at];
+            match client.rtc.poll_output().unwrap() {
+                Output::Timeout(due) => {
+                    client.due = due.max(self.now + Duration::from_micros(100));
+                    return;
+                }
+                Output::Transmit(transmit) => {
+                    let datagram = Datagram {
+                        from: client.address,
+                        to: transmit.destination,
+                        contents: transmit.contents.to_vec(),
+                    };
+                    let line = client.line;
+                    self.send(datagram, line, line.loss_up);
+                }
+                Output::Event(event) => client.take(self.now, event),
+            }
+        }
+    }
+
+    fn say(&mut self) {
+        for at in self.teaching.clone() {
+            let time = MediaTime::new(self.sounds * 960, Frequency::FORTY_EIGHT_KHZ);
+            let data = self.sounds.to_be_bytes().to_vec();
+            self.write(at, MediaKind::Audio, Codec::Opus, time, &data);
+        }
+    }
+
+    fn show(&mut self) {
+        for at in self.teaching.clone() {
+            let time = MediaTime::new(self.frame * 90_000 / FPS, Frequency::NINETY_KHZ);
+            let mut data = vec![0; FRAME];
+            let client = &mut self.clients[at];
+            let keyframe = client.connected && std::mem::take(&mut client.wants_keyframe);
+            // The first bit of a VP8 frame says that it needs others.
+            data[0] = u8::from(!keyframe);
+            data[10..18].copy_from_slice(&self.frame.to_be_bytes());
+            let pattern = self.frame as u8;
+            data[18..].fill(pattern);
+            self.write(at, MediaKind::Video, Codec::Vp8, time, &data);
+        }
+    }
+
+    fn write(&mut self, at: usize, kind: MediaKind, codec: Codec, time: MediaTime, data: &[u8]) {
+        let now = self.now;
+        let client = &mut self.clients[at];
+        if !client.connected {
+            return;
+        }
+        let mids: Vec<Mid> = client.sends.values().copied().collect();
+        for mid in mids {
+            let Some(media) = client.rtc.media(mid) else {
+                continue;
+            };
+            if media.kind().is_audio() != (kind == MediaKind::Audio) {
+                continue;
+            }
+            let writer = client.rtc.writer(mid).unwrap();
+            let pt = writer
+                .payload_params()
+                .find(|params| params.spec().codec == codec)
+                .map(|params| params.pt());
+            writer.write(pt.unwrap(), now, time, data.to_vec()).unwrap();
+        }
+        client.due = now;
+    }
+
+    /// Video frames a client got since.
+    pub fn pictures(&self, client: usize) -> Vec<&Frame> {
+        let frames = self.clients[client].frames.iter();
+        frames.filter(|frame| frame.time.denom() == 90_000).collect()
+    }
+
+    /// Audio packets a client got.
+    pub fn sounds(&self, client: usize) -> Vec<&Frame> {
+        let frames = self.clients[client].frames.iter();
+        frames.filter(|frame| frame.time.denom() == 48_000).collect()
+    }
+
+    /// The number of the frame shown last.
+    pub fn last_frame(&self) -> u64 {
+        self.frame
+    }
+
+    /// How often an event happened.
+    pub fn count(&self, event: &Event) -> usize {
+        self.events.iter().filter(|known| *known == event).count()
+    }
+}
+
+impl Client {
+    fn take(&mut self, now: Instant, event: ClientEvent) {
+        match event {
+            ClientEvent::Connected => {
+                self.connected = true;
+                self.wants_keyframe = true;
+            }
+            ClientEvent::KeyframeRequest(_) => {
+                self.keyframe_requests += 1;
+                self.wants_keyframe = true;
+            }
+            ClientEvent::MediaData(data) => self.frames.push(frame(now, &data)),
+            _ => {}
+        }
+    }
+}
+
+fn frame(at: Instant, data: &MediaData) -> Frame {
+    let video = data.time.denom() == 90_000;
+    let number = if video {
+        data.data.get(10..18)
+    } else {
+        data.data.get(..8)
+    };
+    let number = number.map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()));
+    Frame {
+        at,
+        mid: data.mid.to_string(),
+        number,
+        keyframe: data.is_keyframe(),
+        contiguous: data.contiguous,
+        time: data.time,
+        whole: !video || data.data.len() == FRAME && data.data[18..].iter().all(|byte| *byte == number as u8),
+    }
+}
+
+fn rtc(now: Instant, address: SocketAddr) -> Rtc {
+    let mut rtc = Rtc::builder().build(now);
+    rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
+    rtc
+}
+
+/// A wish to send a camera and a microphone.
+pub fn publishing(camera: TrackId, microphone: TrackId) -> MediaWish {
+    MediaWish {
+        publish: vec![
+            PublishTrack {
+                track: camera,
+                source: Source::Camera,
+            },
+            PublishTrack {
+                track: microphone,
+                source: Source::Microphone,
+            },
+        ],
+        watch: Vec::new(),
+    }
+}
+
+/// A wish to get a camera and a microphone.
+pub fn watching(camera: TrackId, microphone: TrackId) -> MediaWish {
+    MediaWish {
+        publish: Vec::new(),
+        watch: [(camera, MediaKind::Video), (microphone, MediaKind::Audio)]
+            .into_iter()
+            .map(|(track, kind)| WatchTrack {
+                track,
+                kind,
+                height: 0,
+                priority: 100,
+            })
+            .collect(),
+    }
+}
