@@ -129,3 +129,30 @@ fn simulcast_layers_are_those_that_were_asked_for() {
     let (_, sections) = read_answer(&answer, &offered).expect("an answer");
     assert_eq!(sections[1].rids, ["q", "f"]);
 }
+
+#[test]
+fn a_teacher_sees_a_hundred_classrooms() {
+    let described = fixture("chromium_answer");
+    let (head, rest) = described.split_once("m=").expect("a section");
+    let part = |mid: &str| {
+        let part = rest
+            .split("m=")
+            .find(|part| part.contains(&format!("a=mid:{mid}\r")));
+        format!("m={}", part.expect("the section").trim_start_matches("m="))
+    };
+    let mut offered = Vec::new();
+    let mut answer = head.replace("BUNDLE 0 1 2 3 4", "BUNDLE");
+    for number in 0..200_u32 {
+        let kind = if number % 2 == 0 {
+            MediaKind::Audio
+        } else {
+            MediaKind::Video
+        };
+        let like = if number % 2 == 0 { "2" } else { "3" };
+        let mid = (number + 10).to_string();
+        answer += &part(like).replace(&format!("a=mid:{like}"), &format!("a=mid:{mid}"));
+        offered.push(section(&mid, kind, Flow::ToPeer));
+    }
+    let (_, sections) = read_answer(&answer, &offered).expect("an answer");
+    assert!(sections.iter().all(|section| section.flow == Flow::ToPeer));
+}

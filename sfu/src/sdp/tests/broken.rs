@@ -20,7 +20,7 @@ fn an_offer_that_cannot_be_used_says_what_would_do() {
         refusal(""),
         refusal("hello"),
         refusal("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"),
-        refusal(&"a".repeat(300_000)),
+        refusal(&"a".repeat(1_100_000)),
         refusal(&fixture("gst_unbundled")),
         edited("v=0", "v=1"),
         edited("o=- ", "o= "),
