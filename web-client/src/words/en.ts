@@ -322,6 +322,10 @@ export const en: Words = {
     not_found: "It was not found; it may just have been removed.",
     signed_out: "You are signed out. The lesson is not over: sign in and you are back in it.",
     lost: "The line was lost and this may not have arrived. Try again when it is back.",
+    wrong_state: "The lesson is not in a state for this; it may just have changed. Look at the head of the page.",
+    invalid: "What was sent is incomplete or wrong. Check it and try again.",
+    too_many: "Too many tries. Wait a minute and try again.",
+    not_paired: "This screen is not paired yet.",
     unauthorized: "Sign in first.",
   },
 };

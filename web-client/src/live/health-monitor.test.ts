@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { type ConnectionSample, HealthMonitor, type StreamSample, type Surroundings } from "./health-monitor";
+import { levelOf } from "./level-meter";
+
+const AROUND: Surroundings = {
+  expected: [
+    { media: "sound", source: "microphone", flowing: true },
+    { media: "picture", source: "camera", flowing: true },
+  ],
+  soundBlocked: false,
+  microphoneLevel: 12,
+  cameraWorks: true,
+  microphoneWorks: null,
+};
+
+function sample(streams: Record<string, Partial<StreamSample>>, rttMs = 40): ConnectionSample {
+  const blank: StreamSample = { kind: "video", packets: 0, lost: 0, frames: 0, playedSeconds: 0, frozenMs: 0 };
+  return { rttMs, streams: new Map(Object.entries(streams).map(([id, stream]) => [id, { ...blank, ...stream }])) };
+}
+
+it("hears and sees while both grow, and says so when they stop", () => {
+  const monitor = new HealthMonitor();
+  monitor.report(sample({ sound: { packets: 10 }, picture: { frames: 5 } }), AROUND);
+  const good = monitor.report(sample({ sound: { packets: 110 }, picture: { frames: 55, frozenMs: 300 } }), AROUND);
+  expect(good).toMatchObject({ hears: true, sees: true, frozen_ms: 300, rtt_ms: 40, microphone_level: 12 });
+  const stopped = sample({ sound: { packets: 110 }, picture: { frames: 55 } });
+  expect(monitor.report(stopped, AROUND)).toMatchObject({ hears: false, sees: true });
+  expect(monitor.report(stopped, AROUND)).toMatchObject({ hears: false, sees: false });
+});
+
+it("does not claim to hear what the browser refuses to play", () => {
+  const monitor = new HealthMonitor();
+  const grown = sample({ sound: { packets: 10 } });
+  expect(monitor.report(grown, { ...AROUND, soundBlocked: true }).hears).toBe(false);
+});
+
+it("says nothing of what is not there to hear or see", () => {
+  const silent = AROUND.expected.map((track) => ({ ...track, flowing: false }));
+  const report = new HealthMonitor().report(null, { ...AROUND, expected: silent });
+  expect(report).toMatchObject({ hears: null, sees: null, camera_works: true, microphone_works: null });
+});
+
+it("measures the loss of the last seconds only", () => {
+  const monitor = new HealthMonitor();
+  monitor.report(sample({ picture: { packets: 1000, lost: 500 } }), AROUND);
+  expect(monitor.report(sample({ picture: { packets: 1090, lost: 510 } }), AROUND).loss_permille).toBe(100);
+});
+
+it("a level follows the ear: silence 0, full scale 100", () => {
+  expect(levelOf(new Float32Array(100))).toBe(0);
+  expect(levelOf(new Float32Array(100).fill(1))).toBe(100);
+  expect(levelOf(new Float32Array(100).fill(0.0316))).toBe(50);
+});
