@@ -213,9 +213,17 @@ fn source_pad(wants_keyframe: &Arc<AtomicBool>) -> gst::Pad {
         .build()
 }
 
+/// A sink pad that takes any caps, and others later: without a template a pad keeps to its first.
+pub(crate) fn any_sink() -> gst::PadBuilder<gst::Pad> {
+    let (direction, presence) = (gst::PadDirection::Sink, gst::PadPresence::Always);
+    let template = gst::PadTemplate::new("sink", direction, presence, &gst::Caps::new_any());
+    let template = template.expect("the name and the caps of the template are constant and valid");
+    gst::Pad::builder_from_template(&template)
+}
+
 fn sink_pad(out: &Arc<Mutex<Out>>) -> gst::Pad {
     let (frames, caps) = (out.clone(), out.clone());
-    gst::Pad::builder(gst::PadDirection::Sink)
+    any_sink()
         .chain_function(move |_, _, buffer| {
             let mut out = frames.lock().unwrap_or_else(PoisonError::into_inner);
             if let (Some(caps), Some(pts)) = (out.caps.clone(), buffer.pts()) {

@@ -169,7 +169,7 @@ fn sink_pad(
     end: SyncSender<()>,
 ) -> gst::Pad {
     let (plans, writer, caps) = (plans.clone(), writer.clone(), caps.clone());
-    gst::Pad::builder(gst::PadDirection::Sink)
+    crate::depay::any_sink()
         .chain_list_function(move |_, _, list| {
             take(track, &caps, &plans, &writer, &list).map_err(|error| {
                 tracing::error!(track, %error, "a part could not be taken");

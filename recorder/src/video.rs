@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use gstreamer as gst;
 
+use crate::avc::with_parameter_sets;
 use crate::depay::{Depay, Frame, encoder};
 use crate::error::Error;
 use crate::lane::{FILL_AFTER_DOWN_US, FILL_AFTER_US, Lane, MAX_FILL_US, START_SLACK_US};
@@ -86,7 +87,7 @@ impl VideoLane {
 }
 
 impl Lane for VideoLane {
-    fn frame(&mut self, frame: Frame) -> Result<(), Error> {
+    fn frame(&mut self, mut frame: Frame) -> Result<(), Error> {
         if self.needs_independent && !frame.independent {
             self.ask(frame.at_us);
             return Ok(());
@@ -100,6 +101,7 @@ impl Lane for VideoLane {
         }
         self.needs_independent = false;
         if frame.independent {
+            frame.data = with_parameter_sets(&frame.caps, frame.data);
             self.still = Some((frame.caps.clone(), frame.data.clone()));
         }
         self.packer
@@ -199,5 +201,6 @@ fn slate() -> Result<Picture, Error> {
     let frame = depay
         .pop()
         .ok_or_else(|| Error::Pipeline("no slate was made".to_owned()))?;
-    Ok(SLATE.get_or_init(|| (frame.caps, frame.data)).clone())
+    let data = with_parameter_sets(&frame.caps, frame.data);
+    Ok(SLATE.get_or_init(|| (frame.caps, data)).clone())
 }

@@ -12,6 +12,7 @@ pub mod http;
 pub mod metrics;
 pub mod output;
 pub mod redact;
+pub mod replay;
 pub mod service;
 pub mod store;
 pub mod tls;

@@ -90,10 +90,28 @@ impl Judged {
         }
     }
 
-    /// Times at which a flash begins, in microseconds.
+    /// One decoder goes over all epochs, as they lie in the media file, and sees `pictures`.
+    pub fn assert_decodes_whole(&self, slug: &str, pictures: usize) {
+        let mut run = Command::new("ffmpeg");
+        run.args(["-v", "error", "-i"])
+            .arg(self.dir.join(journal::media_file(slug)));
+        let filter = "metadata=add:key=seen:value=1,metadata=print:key=seen:file=-";
+        run.args(["-vf", filter, "-fps_mode", "passthrough", "-f", "null", "-"]);
+        let output = run.output().expect("ffmpeg is installed");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.trim().is_empty(), "{slug}: {said}");
+        let seen = String::from_utf8_lossy(&output.stdout)
+            .matches("pts_time:")
+            .count();
+        assert_eq!(seen, pictures, "{slug}: pictures");
+    }
+
+    /// Times at which a flash begins, in microseconds. Filling is not looked at: it may repeat one.
     pub fn flashes(&self, slug: &str) -> Vec<u64> {
         let filter = "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-";
-        let levels = self.levels(slug, "-vf", filter, "lavfi.signalstats.YAVG=");
+        let mut levels = self.levels(slug, "-vf", filter, "lavfi.signalstats.YAVG=");
+        let spans = self.track(slug).spans_us();
+        levels.retain(|(at_us, _)| spans.iter().any(|span| (span[0]..span[1]).contains(at_us)));
         onsets(&levels, |level| level > 128.0)
     }
 

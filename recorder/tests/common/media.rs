@@ -34,6 +34,19 @@ impl Media {
         self.base.wrapping_add(ticks)
     }
 
+    /// Puts the media `by_us` later on the same RTP clock, `sequences` numbers farther.
+    pub fn shift(&mut self, by_us: u64, sequences: u16) {
+        for index in 0..self.packets.len() {
+            let at_us = self.packets[index].at_us + by_us;
+            let timestamp = self.timestamp(at_us);
+            let packet = &mut self.packets[index];
+            packet.at_us = at_us;
+            let sequence = u16::from_be_bytes([packet.bytes[2], packet.bytes[3]]).wrapping_add(sequences);
+            packet.bytes[2..4].copy_from_slice(&sequence.to_be_bytes());
+            packet.bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        }
+    }
+
     /// What a sender report at `at_us` says: RTP time and wall time, if the media clock is fast by `drift_ppm`.
     pub fn report(&self, at_us: u64, drift_ppm: i64) -> (u32, u64) {
         let drifted = at_us.saturating_add_signed(at_us.cast_signed() * drift_ppm / 1_000_000);
@@ -75,6 +88,7 @@ impl Default for Video {
 
 /// Pictures with a moving bar that turn white for each flash.
 pub fn video(video: Video) -> Media {
+    recorder::init().expect("GStreamer is installed");
     let line = format!(
         "appsrc name=in format=time block=true max-bytes=4000000 ! videoconvert ! {} name=pay mtu=1200 pt=96 ssrc={} \
          timestamp-offset={} seqnum-offset=65000 ! appsink name=out sync=false",
@@ -121,6 +135,7 @@ fn base(ssrc: u32) -> u32 {
 
 /// Sound with a beep for each flash, in packets of 20 ms.
 pub fn audio(seconds: u64, clock_us: u64, ssrc: u32) -> Media {
+    recorder::init().expect("GStreamer is installed");
     let line = format!(
         "appsrc name=in format=time block=true max-bytes=1000000 ! audioconvert ! opusenc complexity=1 bitrate=32000 ! \
          rtpopuspay pt=96 ssrc={ssrc} timestamp-offset={} seqnum-offset=65500 ! appsink name=out sync=false",
@@ -158,7 +173,6 @@ fn encode(
     rate: u64,
     base: u32,
 ) -> Media {
-    recorder::init().expect("GStreamer is installed");
     let pipeline = gst::parse::launch(line).expect("elements are installed");
     let bin = pipeline.downcast_ref::<gst::Bin>().expect("several elements");
     let source: AppSrc = bin.by_name("in").and_then(|e| e.downcast().ok()).expect("named");

@@ -7,6 +7,7 @@
 
 pub mod judge;
 pub mod media;
+pub mod process;
 
 use protocol::id::{LessonId, TrackId};
 use protocol::media::{Codec, Source};
@@ -137,15 +138,25 @@ impl Lesson {
         }
     }
 
-    /// The same lesson without what arrives outside of `from_us..to_us`; beginnings of tracks stay.
+    /// The same lesson without what arrives outside of `from_us..to_us`.
     pub fn between(&self, from_us: u64, to_us: u64) -> Self {
-        let keep = |(at_us, frame): &&(u64, Frame<Vec<u8>>)| {
-            let control = matches!(frame, Frame::Control(_));
-            *at_us < to_us && (*at_us >= from_us || control)
-        };
+        let keep = |(at_us, _): &&(u64, Frame<Vec<u8>>)| (from_us..to_us).contains(at_us);
         Self {
             events: self.events.iter().filter(keep).cloned().collect(),
         }
+    }
+
+    /// What a recorder gets that is started at `from_us`: first the lesson and the tracks that are up by then, and the
+    /// last reports.
+    pub fn again(&self, from_us: u64) -> Self {
+        let control =
+            |(at_us, frame): &&(u64, Frame<Vec<u8>>)| *at_us < from_us && matches!(frame, Frame::Control(_));
+        let mut events: Vec<(u64, Frame<Vec<u8>>)> = self.events.iter().filter(control).cloned().collect();
+        events.extend(self.between(from_us, u64::MAX).events);
+        events
+            .iter_mut()
+            .for_each(|(at_us, _)| *at_us = (*at_us).max(from_us));
+        Self { events }
     }
 
     /// In order of arrival.
