@@ -1,3 +1,5 @@
+import { type IconName, icons } from "../words/icons";
+
 /** Makes an element with attributes and children; `null` attributes are left out. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -8,6 +10,27 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   for (const [name, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(name, value);
   element.append(...children);
   return element;
+}
+
+/** One of our own outlines, in the size and colour of the text. */
+export function icon(name: IconName): SVGSVGElement {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", icons[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** Shows an icon and a text, when they are others. */
+export function setLabel(element: HTMLElement, name: IconName, text: string): void {
+  const key = `${name} ${text}`;
+  if (element.dataset["label"] === key) return;
+  element.dataset["label"] = key;
+  element.replaceChildren(icon(name), ` ${text}`);
 }
 
 /** A button that calls `press`. */

@@ -1,5 +1,5 @@
 import type { Peer } from "../generated/signal/Peer";
-import { button, h, moveFocus, setText } from "./dom";
+import { button, h, moveFocus, setLabel, setText } from "./dom";
 import { words } from "./words";
 
 /** The foot line stays for so long after the last key. */
@@ -27,7 +27,8 @@ export class Foot {
     this.#hand = button("", { class: "foot-button" }, () => actions.hand(this.#self?.hand === undefined));
     this.#mute = button("", { class: "foot-button" }, () => actions.mute(!this.#muted));
     this.#help = button("", { class: "foot-button" }, () => actions.help(this.#self?.help !== true));
-    const layout = button(`▦ ${words.layout}`, { class: "foot-button" }, () => actions.layout());
+    const layout = button("", { class: "foot-button" }, () => actions.layout());
+    setLabel(layout, "layout", words.layout);
     this.element = h(
       "footer",
       { class: "foot", "data-shown": "no" },
@@ -45,9 +46,9 @@ export class Foot {
     this.#self = self;
     this.#muted = muted;
     setText(this.#lesson, lesson);
-    setText(this.#hand, `✋ ${self?.hand === undefined ? words.raiseHand : words.lowerHand}`);
-    setText(this.#mute, `${muted ? "🔇" : "🎤"} ${muted ? words.unmute : words.mute}`);
-    setText(this.#help, `？ ${self?.help === true ? words.helpCalled : words.callHelp}`);
+    setLabel(this.#hand, "hand", self?.hand === undefined ? words.raiseHand : words.lowerHand);
+    setLabel(this.#mute, muted ? "muted" : "microphone", muted ? words.unmute : words.mute);
+    setLabel(this.#help, "help", self?.help === true ? words.helpCalled : words.callHelp);
     this.#hand.setAttribute("aria-pressed", String(self?.hand !== undefined));
     this.#mute.setAttribute("aria-pressed", String(muted));
     this.#help.setAttribute("aria-pressed", String(self?.help === true));

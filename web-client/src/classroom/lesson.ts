@@ -200,7 +200,7 @@ export class LessonView implements View {
     if (Date.now() - this.#failedAt < 5_000) return words.notDone;
     const muted = this.#session.publishing.get().muted;
     if (self?.on_stage === true) return self.silenced ? words.silenced : muted ? words.onStageMuted : words.onStage;
-    if (self?.hand !== undefined) return `✋ ${fill(words.handUp, { n: self.hand })}`;
+    if (self?.hand !== undefined) return fill(words.handUp, { n: self.hand });
     if (self?.help === true) return words.helpCalled;
     return muted ? words.muted : "";
   }

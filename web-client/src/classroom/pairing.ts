@@ -1,6 +1,6 @@
 import { ApiError, api } from "../api/client";
 import { rememberLanguage } from "../words/language";
-import { button, h, moveFocus, setText, type View } from "./dom";
+import { button, h, icon, moveFocus, setText, type View } from "./dom";
 import { fill, otherLanguage, words } from "./words";
 
 const DIGITS = 6;
@@ -25,10 +25,12 @@ export class PairingView implements View {
     const pad = h("div", { class: "pad" });
     for (const digit of ["1", "2", "3", "4", "5", "6", "7", "8", "9"])
       pad.append(button(digit, {}, () => this.#type(digit)));
+    const erase = button("", { "aria-label": words.erase }, () => this.#set(this.#code.slice(0, -1)));
+    erase.append(icon("erase"));
     pad.append(
       button(words.clear, { class: "pad-word" }, () => this.#set("")),
       button("0", {}, () => this.#type("0")),
-      button("⌫", { "aria-label": words.erase }, () => this.#set(this.#code.slice(0, -1))),
+      erase,
     );
     const switcher = button(words.language, { class: "pair-language" }, () => {
       rememberLanguage(otherLanguage);

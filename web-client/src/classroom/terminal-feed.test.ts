@@ -79,7 +79,7 @@ it("replaces a stream that went dead without a word", async () => {
 
 it("goes back to pairing when revoked, and says that it was paired", async () => {
   const following = feed();
-  await settle();
+  await clock.advance(5_000);
   answer = () => Promise.resolve(null);
   streams[0]?.end();
   await settle();
@@ -93,4 +93,15 @@ it("knows a screen that was never paired", async () => {
   const following = feed();
   await settle();
   expect(following.state.get()).toEqual({ kind: "unpaired", was: false });
+});
+
+it("asks every two seconds where streams do not work, no more often", async () => {
+  feed();
+  await settle();
+  for (let round = 0; round < 30; round++) {
+    streams.at(-1)?.end();
+    await clock.advance(100);
+  }
+  expect(asked).toBeLessThanOrEqual(3);
+  expect(streams.length).toBeLessThanOrEqual(3);
 });

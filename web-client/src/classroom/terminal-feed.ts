@@ -33,6 +33,7 @@ export class TerminalFeed {
   readonly #options: FeedOptions;
   #stream: EventStream | null = null;
   #heardAt: number;
+  #openedAt = -Infinity;
   #asking = false;
   #paired = false;
   readonly #stop: () => void;
@@ -81,12 +82,19 @@ export class TerminalFeed {
     this.#heardAt = now;
     this.#paired = true;
     this.state.set({ kind: "paired", terminal, offsetMs: Date.parse(terminal.now) - now, lostSince: null });
-    this.#stream ??= this.#options.open(
+    this.#follow(now);
+  }
+
+  /** Opens the stream unless it is open; one that breaks at once is not opened again before the next look. */
+  #follow(now: number): void {
+    if (this.#stream !== null || now - this.#openedAt < LOOK_MS) return;
+    this.#openedAt = now;
+    this.#stream = this.#options.open(
       (next) => this.#heard(next),
       () => {
         this.#stream?.close();
         this.#stream = null;
-        void this.refresh();
+        if (this.#options.clock.now() - this.#openedAt >= LOOK_MS) void this.refresh();
       },
     );
   }

@@ -66,7 +66,7 @@ export class WaitingView implements View {
       `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()} ${words.days[date.getDay()] ?? ""}`,
     );
     const room = paired?.terminal.classroom;
-    setText(this.#place, room === undefined ? "" : `${room.school.name} ${room.name}`);
+    setText(this.#place, room === undefined ? "" : `${room.name} · ${room.school.name}`);
     this.#place.title = this.#place.textContent;
     const lost = paired?.lostSince ?? null;
     const silent = feed.kind === "unknown" ? feed.since : lost;

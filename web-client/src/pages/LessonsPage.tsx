@@ -56,7 +56,7 @@ export default function LessonsPage() {
     {
       title: t("admin.attend"),
       render: (_, lesson) => (
-        <span title={lesson.classrooms.map((room) => `${room.school.name} ${room.name}`).join("\n")}>
+        <span title={lesson.classrooms.map((room) => `${room.name} ${room.school.name}`).join("\n")}>
           {t("today.classrooms", { count: lesson.classrooms.length })}
         </span>
       ),

@@ -67,7 +67,7 @@ function CurrentLesson({ lesson, now }: { lesson: Lesson; now: number }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const live = lesson.state === "live";
-  const names = lesson.classrooms.map((classroom) => `${classroom.school.name} ${classroom.name}`);
+  const names = lesson.classrooms.map((classroom) => `${classroom.name} ${classroom.school.name}`);
   return (
     <article className="current-lesson">
       <div className="current-lesson-text">

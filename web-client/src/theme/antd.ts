@@ -55,6 +55,7 @@ export const antdNight: ThemeConfig = {
     colorTextDescription: night("quiet"),
     colorTextPlaceholder: night("quiet"),
     colorBgBase: night("ground"),
+    colorBgLayout: night("surface"),
     colorBgContainer: night("raised"),
     colorBgElevated: night("raised"),
     colorTextLightSolid: night("ground"),

@@ -16,6 +16,7 @@ import {
 } from "@ant-design/icons";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { Icon } from "../../components/Icon";
 import { TrackVideo } from "../../components/media";
 import type { Peer } from "../../generated/signal/Peer";
 import { type Mark, markOf } from "../../live/wall";
@@ -24,7 +25,7 @@ import type { Teach } from "./useTeach";
 
 const ICONS: Record<Mark["kind"], ReactNode> = {
   help: <QuestionCircleFilled />,
-  hand: <span aria-hidden="true">✋</span>,
+  hand: <Icon name="hand" />,
   lost: <DisconnectOutlined />,
   noMedia: <LoadingOutlined />,
   noSound: <SoundOutlined />,

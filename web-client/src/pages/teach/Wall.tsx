@@ -12,7 +12,7 @@ import { MessageDialog } from "./MessageDialog";
 import { MarkLabel, Tile } from "./Tile";
 import { type Teach, useShortcuts } from "./useTeach";
 
-const TILE_MIN_WIDTH = 168;
+const TILE_MIN_WIDTH = 150;
 const TILE_GAP = 8;
 /** A tile's height is its width by 9/16 and its name below. */
 const TILE_FOOT = 52;

@@ -1,0 +1,183 @@
+import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { expect, type Page, test } from "@playwright/test";
+import type { AxeResults } from "axe-core";
+import { goLive, openCheck, openClassroom, openPage, signIn } from "./support/people";
+import { seesMotion } from "./support/seen";
+import { Server, until } from "./support/server";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const SHOTS = process.env["SCREENSHOTS"] ?? join(import.meta.dirname, "../../test-results/screenshots");
+const DESKS = [
+  { width: 1920, height: 1080 },
+  { width: 1366, height: 768 },
+];
+const PHONE = { width: 390, height: 844 };
+
+test.describe.configure({ mode: "serial" });
+
+let server: Server;
+let lesson: string;
+
+test.beforeAll(async () => {
+  await mkdir(SHOTS, { recursive: true });
+  server = await Server.start();
+  lesson = await server.openLesson();
+});
+
+test.afterAll(async () => {
+  await server.remove();
+});
+
+/** No violation of axe, no scrolling sideways, and a picture of it, at each size and in both languages. */
+async function looked(page: Page, name: string, sizes = DESKS): Promise<void> {
+  for (const language of ["zh", "en"] as const) {
+    const address = new URL(page.url());
+    address.searchParams.set("lang", language);
+    await page.goto(address.href);
+    for (const size of sizes) {
+      await page.setViewportSize(size);
+      await settled(page);
+      await page.screenshot({ path: join(SHOTS, `${name}-${language}-${size.width}x${size.height}.png`) });
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(overflow, `${name} scrolls sideways at ${size.width}`).toBeLessThanOrEqual(0);
+    }
+    await accessible(page, `${name} in ${language}`);
+  }
+  await page.evaluate(() => localStorage.setItem("tongke.language", "zh"));
+}
+
+/** Waits until nothing is loading and pictures have come. */
+async function settled(page: Page): Promise<void> {
+  await page.waitForLoadState("load");
+  await expect(page.locator(".ant-skeleton, .ant-spin-spinning")).toHaveCount(0);
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  });
+}
+
+async function accessible(page: Page, name: string): Promise<void> {
+  await page.addScriptTag({ path: AXE });
+  const results = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run: () => Promise<AxeResults> } };
+    return axe.run();
+  });
+  const found = results.violations.map(
+    (violation) => `${violation.id}: ${violation.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`,
+  );
+  expect(found, name).toEqual([]);
+}
+
+test("signing in, wrong and right", async ({ browser }) => {
+  const page = await openPage(browser);
+  await page.goto(server.url);
+  await page.getByLabel("账号").fill("teacher");
+  await page.getByLabel("密码", { exact: true }).fill("wrong");
+  await page.getByLabel("密码", { exact: true }).press("Enter");
+  await expect(page.getByRole("alert")).toContainText("账号或密码不对");
+  await looked(page, "sign-in");
+  await page.context().close();
+});
+
+test("a teacher's day and the check", async ({ browser }) => {
+  const page = await openPage(browser);
+  await signIn(page, server, "teacher");
+  await expect(page.locator(".current-lesson")).toBeVisible();
+  await looked(page, "today");
+  await page.context().close();
+  const check = await openCheck(browser, server);
+  await seesMotion(check.locator(".programme video").first(), "the own picture");
+  await looked(check, "check");
+  await check.context().close();
+});
+
+test("a classroom pairs with the remote control alone, and waits", async ({ browser }) => {
+  const page = await openPage(browser, { width: 1920, height: 1080 });
+  await page.goto(`${server.url}/classroom`);
+  await expect(page.getByRole("heading", { name: "输入配对码" })).toBeVisible();
+  await looked(page, "pairing");
+  await page.goto(`${server.url}/classroom`);
+  for (const digit of "000000") {
+    const key = page.getByRole("button", { name: digit, exact: true });
+    await until(`${digit} has the focus`, async () => {
+      if (await key.evaluate((element) => element === document.activeElement)) return true;
+      await page.keyboard.press("ArrowDown");
+      if (await key.evaluate((element) => element === document.activeElement)) return true;
+      await page.keyboard.press("ArrowRight");
+      return false;
+    });
+    await page.keyboard.press("Enter");
+  }
+  await expect(page.getByText("配对码不对或已用过")).toBeVisible();
+  await page.context().close();
+});
+
+test("administration", async ({ browser }) => {
+  const page = await openPage(browser);
+  await signIn(page, server, "administrator");
+  await expect(page.getByRole("table")).toBeVisible();
+  await looked(page, "classrooms");
+  await page.goto(`${server.url}/lessons`);
+  await expect(page.getByRole("table")).toBeVisible();
+  await looked(page, "lessons");
+  await page.goto(`${server.url}/nowhere`);
+  await expect(page.getByRole("heading", { name: "没有这个页面" })).toBeVisible();
+  await looked(page, "not-found");
+  await page.context().close();
+});
+
+test("the live pages, the library and the player with real pictures", async ({ browser }) => {
+  const rooms = await server.pairingCodes(lesson);
+  const screens = [];
+  for (const { code } of rooms) screens.push(await openClassroom(browser, server.url, code));
+  const screen = screens[0] as Page;
+  const teacher = await goLive(browser, server);
+  await seesMotion(screen.locator(".lesson-camera video"), "the teacher");
+  await looked(screen, "classroom-camera");
+  await teacher.keyboard.press("d");
+  await teacher.keyboard.press("1");
+  await screen.keyboard.press("h");
+  await seesMotion(screen.locator(".lesson-material video"), "the material");
+  await expect(teacher.locator(".tile video")).toHaveCount(rooms.length);
+  await looked(teacher, "live");
+  await expect(teacher.locator(".tile[data-stage=true]")).toHaveCount(1);
+  await looked(screen, "classroom-stage");
+  await screen.keyboard.press("ArrowUp");
+  await screen.screenshot({ path: join(SHOTS, "classroom-foot.png") });
+  const observer = await openPage(browser);
+  await signIn(observer, server, "researcher", `/observe/${lesson}`);
+  await seesMotion(observer.locator(".programme video").first(), "the programme");
+  await looked(observer, "observe");
+  // A running lesson can be replayed.
+  await observer.goto(`${server.url}/library/${lesson}`);
+  await observer.getByRole("button", { name: "播放", exact: true }).last().click();
+  await seesMotion(observer.locator('[data-track="teacher-camera"] video'), "the replay of a running lesson");
+  await observer.goto(`${server.url}/today`);
+  await teacher.getByRole("button", { name: /^下课/ }).click();
+  await teacher.waitForFunction((from) => Date.now() - from > 500, Date.now());
+  await teacher.getByRole("button", { name: /再按一次确认下课/ }).click();
+  await expect(screen.getByText("下课了")).toBeVisible();
+  await screen.screenshot({ path: join(SHOTS, "classroom-end.png") });
+  await expect(screen.locator("#classroom")).toHaveAttribute("data-showing", "waiting");
+  await looked(screen, "waiting");
+  await expect(teacher.getByRole("heading", { name: "已下课" })).toBeVisible();
+  await looked(teacher, "over");
+  await until("the recording is whole", async () =>
+    (await server.recordings()).some((recording) => recording.lesson.id === lesson && recording.state === "finished"),
+  );
+  await observer.goto(`${server.url}/library`);
+  await expect(observer.locator(".recording")).toHaveCount(1);
+  await looked(observer, "library", [...DESKS, PHONE]);
+  await observer.goto(`${server.url}/library?search=没有这样的课`);
+  await expect(observer.getByText("没有符合的课")).toBeVisible();
+  await looked(observer, "library-none", [PHONE]);
+  await observer.goto(`${server.url}/library/${lesson}`);
+  await until("the player shows a picture", () =>
+    observer
+      .locator('[data-track="teacher-camera"] video')
+      .evaluate((video) => (video as HTMLVideoElement).readyState >= 2),
+  );
+  await looked(observer, "player", [...DESKS, PHONE]);
+});

@@ -1,0 +1,140 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { createServer, type Server as TcpServer, Socket } from "node:net";
+import type { Page } from "@playwright/test";
+import type { Server } from "./server";
+
+/** The engine's threads each have a port; so many are relayed. */
+const MEDIA_PORTS = 8;
+
+/**
+ * A line between one browser and the server that can be cut: TCP for pages and signalling, UDP for media. While it is cut
+ * nothing passes and nothing is refused, as when somebody pulls the plug of a switch.
+ */
+export class Line {
+  #cut = false;
+  readonly #server: Server;
+  readonly #tcp: TcpServer;
+  readonly #pairs = new Set<{ near: Socket; far: Socket }>();
+  readonly #udp: UdpRelay[] = [];
+  #port = 0;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.#tcp = createServer((near) => this.#connect(near));
+  }
+
+  static async open(server: Server): Promise<Line> {
+    const line = new Line(server);
+    await new Promise<void>((resolve) => line.#tcp.listen(0, "127.0.0.1", resolve));
+    const address = line.#tcp.address();
+    line.#port = typeof address === "object" && address !== null ? address.port : 0;
+    for (let thread = 0; thread < MEDIA_PORTS; thread++)
+      line.#udp.push(await UdpRelay.open(server.mediaPort + thread, () => line.#cut));
+    return line;
+  }
+
+  get url(): string {
+    return `http://localhost:${this.#port}`;
+  }
+
+  /** Sends the page's media through the line: the candidates of every offer get the relay's ports. */
+  async use(page: Page): Promise<void> {
+    const ports = this.#udp.map((relay, thread) => [this.#server.mediaPort + thread, relay.port] as const);
+    await page.addInitScript((mapped) => {
+      const prototype = RTCPeerConnection.prototype as unknown as {
+        setRemoteDescription: (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
+      };
+      const original = prototype.setRemoteDescription;
+      prototype.setRemoteDescription = function (description) {
+        let sdp = description.sdp ?? "";
+        for (const [from, to] of mapped) sdp = sdp.replaceAll(` ${from} typ `, ` ${to} typ `);
+        return original.call(this, { ...description, sdp });
+      };
+    }, ports);
+  }
+
+  /** Nothing passes any more. */
+  cut(): void {
+    this.#cut = true;
+    for (const { near, far } of this.#pairs) {
+      near.pause();
+      far.pause();
+    }
+  }
+
+  /** All passes again. Connections from before are dead, as after a long outage. */
+  mend(): void {
+    this.#cut = false;
+    for (const { near, far } of this.#pairs) {
+      near.destroy();
+      far.destroy();
+    }
+    this.#pairs.clear();
+  }
+
+  close(): void {
+    this.mend();
+    this.#tcp.close();
+    for (const relay of this.#udp) relay.close();
+  }
+
+  #connect(near: Socket): void {
+    const far = new Socket();
+    const pair = { near, far };
+    this.#pairs.add(pair);
+    const end = (): void => {
+      near.destroy();
+      far.destroy();
+      this.#pairs.delete(pair);
+    };
+    for (const socket of [near, far]) {
+      socket.on("error", end);
+      socket.on("close", end);
+    }
+    // A new connection during the outage hangs.
+    if (this.#cut) {
+      near.pause();
+      return;
+    }
+    far.connect(this.#server.port, "127.0.0.1");
+    near.pipe(far);
+    far.pipe(near);
+  }
+}
+
+/** One UDP port in front of another, with a socket of its own for each client. */
+class UdpRelay {
+  readonly port: number;
+  readonly #near: UdpSocket;
+  readonly #clients = new Map<string, UdpSocket>();
+
+  private constructor(near: UdpSocket, to: number, cut: () => boolean) {
+    this.#near = near;
+    this.port = near.address().port;
+    near.on("message", (packet, from) => {
+      if (cut()) return;
+      const key = `${from.address}:${from.port}`;
+      let far = this.#clients.get(key);
+      if (far === undefined) {
+        far = createSocket("udp4");
+        far.on("message", (answer) => {
+          if (!cut()) near.send(answer, from.port, from.address);
+        });
+        far.on("error", () => undefined);
+        this.#clients.set(key, far);
+      }
+      far.send(packet, to, "127.0.0.1");
+    });
+  }
+
+  static async open(to: number, cut: () => boolean): Promise<UdpRelay> {
+    const near = createSocket("udp4");
+    await new Promise<void>((resolve) => near.bind(0, "127.0.0.1", resolve));
+    return new UdpRelay(near, to, cut);
+  }
+
+  close(): void {
+    this.#near.close();
+    for (const far of this.#clients.values()) far.close();
+  }
+}

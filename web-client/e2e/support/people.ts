@@ -1,0 +1,64 @@
+import { type Browser, type BrowserContext, expect, type Page } from "@playwright/test";
+import { watchConnections } from "./seen";
+import { ACCOUNTS, type Server } from "./server";
+
+const DESK = { width: 1366, height: 768 };
+const TELEVISION = { width: 1280, height: 720 };
+
+/** A page in a browser profile of its own, with its connections kept for measuring. */
+export async function openPage(browser: Browser, viewport = DESK): Promise<Page> {
+  const context: BrowserContext = await browser.newContext({
+    viewport,
+    permissions: ["camera", "microphone"],
+    locale: "zh-CN",
+  });
+  const page = await context.newPage();
+  await watchConnections(page);
+  return page;
+}
+
+/** Signs in on the sign-in page. */
+export async function signIn(
+  page: Page,
+  server: { readonly url: string },
+  who: keyof typeof ACCOUNTS,
+  path = "/",
+): Promise<void> {
+  await page.goto(`${server.url}${path}`);
+  await page.getByLabel("账号").fill(ACCOUNTS[who].account);
+  await page.getByLabel("密码", { exact: true }).fill(ACCOUNTS[who].password);
+  await page.getByRole("button", { name: "登录" }).click();
+  await expect(page.getByRole("heading", { name: "登录" })).toHaveCount(0);
+}
+
+/** Signs the teacher in and opens the lesson that is on: the check before it. */
+export async function openCheck(browser: Browser, server: Server): Promise<Page> {
+  const page = await openPage(browser);
+  await signIn(page, server, "teacher");
+  await page.getByRole("button", { name: /进入课堂|回到课堂/ }).click();
+  await expect(page.getByRole("heading", { name: "课前检查" })).toBeVisible();
+  return page;
+}
+
+/** Signs the teacher in, goes through the check and starts the lesson. */
+export async function goLive(browser: Browser, server: Server): Promise<Page> {
+  const page = await openCheck(browser, server);
+  await expect(page.getByText("麦克风有声音")).toBeVisible();
+  await page.getByRole("button", { name: "开始上课" }).click();
+  await expect(page.getByText("正在直播")).toBeVisible();
+  return page;
+}
+
+/** A classroom's screen, paired by its code; `url` may be that of a line that can be cut. */
+export async function openClassroom(
+  browser: Browser,
+  url: string,
+  code: string,
+  prepare?: (page: Page) => Promise<void>,
+): Promise<Page> {
+  const page = await openPage(browser, TELEVISION);
+  await prepare?.(page);
+  await page.goto(`${url}/classroom?code=${code}`);
+  await expect(page.locator("#classroom")).toHaveAttribute("data-showing", /waiting|lesson/);
+  return page;
+}

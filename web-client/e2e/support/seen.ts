@@ -1,0 +1,153 @@
+import type { Locator, Page } from "@playwright/test";
+import { until } from "./server";
+
+declare global {
+  interface Window {
+    peerConnections: RTCPeerConnection[];
+  }
+}
+
+/** Keeps the page's connections, so that a test can ask them for statistics. */
+export async function watchConnections(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    window.peerConnections = [];
+    const Original = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Original {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        window.peerConnections.push(this);
+      }
+    };
+  });
+}
+
+/** Waits until the video shows a picture that changes: pixels are compared, not counters. */
+export async function seesMotion(video: Locator, what: string, ms?: number): Promise<void> {
+  let before: number[] | null = null;
+  await until(
+    `${what} moves`,
+    async () => {
+      const now = await pixels(video);
+      const moved = now !== null && before !== null && difference(now, before) > 1 && brightness(now) > 4;
+      before = now;
+      return moved;
+    },
+    ms,
+  );
+}
+
+/** The picture as 32×18 grey values; null while there is none. */
+export async function pixels(video: Locator): Promise<number[] | null> {
+  return video.evaluate((element) => {
+    const source = element as HTMLVideoElement;
+    if (source.videoWidth === 0 || source.readyState < 2) return null;
+    const canvas = document.createElement("canvas");
+    canvas.width = 32;
+    canvas.height = 18;
+    const context = canvas.getContext("2d");
+    if (context === null) return null;
+    context.drawImage(source, 0, 0, 32, 18);
+    const { data } = context.getImageData(0, 0, 32, 18);
+    return Array.from(
+      { length: 32 * 18 },
+      (_, at) => ((data[4 * at] ?? 0) + (data[4 * at + 1] ?? 0) + (data[4 * at + 2] ?? 0)) / 3,
+    );
+  });
+}
+
+/** Mean difference of two pictures in grey values. */
+export function difference(a: number[], b: number[]): number {
+  return a.reduce((sum, value, at) => sum + Math.abs(value - (b[at] ?? 0)), 0) / a.length;
+}
+
+function brightness(picture: number[]): number {
+  return picture.reduce((sum, value) => sum + value, 0) / picture.length;
+}
+
+/** Energy of all sound the page has decoded so far, by getStats. */
+export async function heardEnergy(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    let energy = 0;
+    for (const connection of window.peerConnections) {
+      const stats = (await connection.getStats()) as unknown as Map<string, Record<string, unknown>>;
+      for (const entry of stats.values())
+        if (
+          entry["type"] === "inbound-rtp" &&
+          entry["kind"] === "audio" &&
+          typeof entry["totalAudioEnergy"] === "number"
+        )
+          energy += entry["totalAudioEnergy"];
+    }
+    return energy;
+  });
+}
+
+/** Waits until more sound arrives: not packets of silence, but energy. */
+export async function hears(page: Page, what: string, ms?: number): Promise<void> {
+  let before = await heardEnergy(page);
+  let rises = 0;
+  await until(
+    `${what} is heard`,
+    async () => {
+      const now = await heardEnergy(page);
+      if (now > before + 1e-5) rises++;
+      before = now;
+      return rises >= 2;
+    },
+    ms,
+  );
+}
+
+/** How many sound tracks bring packets within the next moments. */
+export async function soundTracks(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const count = async (): Promise<Map<string, number>> => {
+      const packets = new Map<string, number>();
+      for (const connection of window.peerConnections) {
+        const stats = (await connection.getStats()) as unknown as Map<string, Record<string, unknown>>;
+        for (const entry of stats.values())
+          if (entry["type"] === "inbound-rtp" && entry["kind"] === "audio")
+            packets.set(String(entry["id"]) + String(entry["ssrc"]), Number(entry["packetsReceived"]));
+      }
+      return packets;
+    };
+    const before = await count();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    let growing = 0;
+    for (const [id, packets] of await count()) if (packets > (before.get(id) ?? 0)) growing++;
+    return growing;
+  });
+}
+
+/** The SRTP cipher the page's newest connection agreed on. */
+export async function srtpCipher(page: Page): Promise<string> {
+  return until("a cipher is agreed on", () =>
+    page.evaluate(async () => {
+      const connection = window.peerConnections.at(-1);
+      const stats = (await connection?.getStats()) as unknown as Map<string, Record<string, unknown>> | undefined;
+      for (const entry of stats?.values() ?? [])
+        if (entry["type"] === "transport" && typeof entry["srtpCipher"] === "string") return entry["srtpCipher"];
+      return null;
+    }),
+  );
+}
+
+/** Level of what a media element plays, 0 to 1: its own sound is measured. */
+export async function playsSound(element: Locator, what: string): Promise<void> {
+  await until(`${what} sounds`, () =>
+    element.evaluate(async (target) => {
+      const media = target as HTMLMediaElement & { captureStream: () => MediaStream; tap?: AnalyserNode };
+      if (media.tap === undefined) {
+        const stream = media.captureStream();
+        if (stream.getAudioTracks().length === 0) return false;
+        const context = new AudioContext();
+        await context.resume();
+        media.tap = context.createAnalyser();
+        context.createMediaStreamSource(stream).connect(media.tap);
+      }
+      const samples = new Float32Array(media.tap.fftSize);
+      media.tap.getFloatTimeDomainData(samples);
+      return samples.some((sample) => Math.abs(sample) > 0.01);
+    }),
+  );
+}
