@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 const server = process.env["TONGKE_SERVER"] ?? "http://localhost:8080";
 
@@ -11,6 +11,7 @@ export default defineConfig({
     // Ant Design is one library of desks' pages; the classroom's budget is checked by scripts/budget.mjs.
     chunkSizeWarningLimit: 1500,
   },
+  test: { include: ["src/**/*.test.ts"] },
   server: {
     proxy: {
       "/api": server,
