@@ -83,6 +83,12 @@ impl Lessons {
         self.demo.get().is_some()
     }
 
+    /// From when classrooms may join a lesson that starts at `starts_at`.
+    #[must_use]
+    pub fn opens_at(&self, starts_at: OffsetDateTime) -> OffsetDateTime {
+        starts_at - self.open_before
+    }
+
     /// Ids of lessons that changed, from now on. Whoever lags looks at everything anew.
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<LessonId> {

@@ -1,0 +1,503 @@
+//! The task of one room: feeds the machine, and does what it wants done.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::pin::Pin;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use protocol::id::{LessonId, PeerId};
+use protocol::signal::{Lesson, LessonState, Recording, Role, ServerMessage};
+use sfu::{EngineError, SessionOffer};
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+
+use super::writer::{self, Write};
+use super::{Command, Handle, Rooms, lock, refusal_of};
+use crate::domain::event::{About, EventKind};
+use crate::domain::lesson::{Step, over};
+use crate::media::recorder::{Job, News, Order, Recorder, epoch_us};
+use crate::room::{Facts, Output, Recorded, Refusal, Room, SocketId};
+
+/// Who stays after the end is sent away after this.
+const STAY: time::Duration = time::Duration::seconds(20);
+/// A room that nobody is in, of a lesson that is not live, is forgotten after this.
+const IDLE: time::Duration = time::Duration::minutes(5);
+/// A client that was told that the server goes away comes back after about this.
+const RETRY_AFTER_MS: u32 = 1_000;
+/// What is known of a recording is stored at least so often while it grows.
+const NOTE: time::Duration = time::Duration::seconds(15);
+/// News of the recorder that wait.
+const NEWS: usize = 64;
+
+/// Something that was asked and is answered.
+enum Done {
+    Negotiated(PeerId, Result<Option<SessionOffer>, EngineError>),
+    Answered(PeerId, Result<(), EngineError>),
+    Removed(PeerId),
+    Stepped(Result<Lesson, Refusal>),
+    Reloaded(Option<Lesson>),
+    Nothing,
+}
+
+type Doing = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// One room.
+pub(super) struct Actor {
+    rooms: Rooms,
+    lesson: LessonId,
+    room: Room,
+    handle: Handle,
+    inbox: mpsc::Receiver<Command>,
+    outboxes: HashMap<SocketId, mpsc::Sender<ServerMessage>>,
+    doing: FuturesUnordered<Doing>,
+    writes: mpsc::Sender<Write>,
+    peers: HashSet<PeerId>,
+    recorder: Option<Recorder>,
+    news: (mpsc::Sender<News>, mpsc::Receiver<News>),
+    recorded: Vec<Recorded>,
+    recording: Option<Recording>,
+    noted_at: OffsetDateTime,
+    /// The recording is closed, or there is none.
+    closed: bool,
+    archiving: bool,
+    /// Nobody is here, or the lesson is over, since then.
+    quiet_since: Option<OffsetDateTime>,
+    stopping: bool,
+    counted: [(Role, i64); 3],
+}
+
+impl Actor {
+    pub(super) fn new(rooms: Rooms, facts: Facts, handle: Handle, inbox: mpsc::Receiver<Command>) -> Self {
+        let lesson = facts.lesson.id;
+        let (writes, queue) = mpsc::channel(writer::QUEUE);
+        rooms
+            .inner()
+            .tasks
+            .spawn(writer::run(rooms.services().clone(), lesson, queue));
+        Self {
+            lesson,
+            room: Room::new(facts),
+            handle,
+            inbox,
+            outboxes: HashMap::new(),
+            doing: FuturesUnordered::new(),
+            writes,
+            peers: HashSet::new(),
+            recorder: None,
+            news: mpsc::channel(NEWS),
+            recorded: Vec::new(),
+            recording: None,
+            noted_at: OffsetDateTime::UNIX_EPOCH,
+            closed: false,
+            archiving: false,
+            quiet_since: None,
+            stopping: false,
+            counted: [Role::Teacher, Role::Classroom, Role::Observer].map(|role| (role, 0)),
+            rooms,
+        }
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.rooms.services().clock.now()
+    }
+
+    pub(super) async fn run(mut self) {
+        self.resume().await;
+        loop {
+            self.carry_out();
+            if self.keep() {
+                break;
+            }
+            let clock = self.rooms.services().clock.clone();
+            let deadline = self.deadline();
+            tokio::select! {
+                Some(command) = self.inbox.recv() => self.take(command),
+                Some(done) = self.doing.next(), if !self.doing.is_empty() => self.done(done),
+                Some(news) = self.news.1.recv() => self.hear(news),
+                () = clock.sleep_until(deadline) => {
+                    let now = self.now();
+                    self.room.tick(now);
+                }
+            }
+        }
+        self.leave().await;
+    }
+
+    /// A lesson that is live already goes on with those who were on stage.
+    async fn resume(&mut self) {
+        if !self.room.is_live() {
+            return;
+        }
+        match self.rooms.services().events.of_lesson(self.lesson).await {
+            Ok(events) => {
+                let now = self.now();
+                for event in events {
+                    let on = match event.kind {
+                        EventKind::OnStage => true,
+                        EventKind::OffStage => false,
+                        _ => continue,
+                    };
+                    if let Some(classroom) = event.about.classroom {
+                        self.room.restore_stage(now, classroom, on);
+                    }
+                }
+            }
+            Err(error) => tracing::error!(lesson = %self.lesson, %error, "the stage is not known any more"),
+        }
+    }
+
+    fn deadline(&self) -> OffsetDateTime {
+        let quiet = self.quiet_since.map(|since| {
+            since
+                + if over(self.room.lesson().state) && !self.room.is_empty() {
+                    STAY
+                } else {
+                    IDLE
+                }
+        });
+        let far = self.now() + time::Duration::hours(1);
+        [self.room.next_deadline(), quiet]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(far)
+    }
+
+    fn take(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Join { entry, outbox, reply } => {
+                let socket = entry.socket;
+                let result = if self.stopping {
+                    Err(Refusal::new(
+                        protocol::signal::ErrorCode::Internal,
+                        "the server is going away",
+                    ))
+                } else {
+                    self.room.join(now, *entry).map(|_| ())
+                };
+                if result.is_ok() {
+                    self.outboxes.insert(socket, outbox);
+                }
+                if reply.send(result).is_err() {
+                    self.outboxes.remove(&socket);
+                    self.room.closed(now, socket, false);
+                }
+            }
+            Command::Message { socket, message } => self.room.message(now, socket, *message),
+            Command::Closed { socket, clean } => {
+                self.outboxes.remove(&socket);
+                self.room.closed(now, socket, clean);
+            }
+            Command::Event(event) => self.room.event(now, &event),
+            Command::Reload => self.reload(),
+            Command::Revoked(terminal) => self.room.revoke(now, terminal),
+            Command::Whip { sections, reply } => {
+                let plan = self.room.whip_begin(now, sections);
+                if let Ok(plan) = &plan {
+                    self.knows(plan.peer);
+                    if let Some(old) = plan.replaces {
+                        self.forget_tool(old);
+                    }
+                }
+                // A client that is gone leaves a publisher without media, which the next one replaces.
+                let _ = reply.send(plan);
+            }
+            Command::WhipReady { peer, tracks } => self.room.whip_ready(now, peer, &tracks),
+            Command::Whep { role, reply } => {
+                let plan = self.room.whep_begin(now, role);
+                if let Ok(plan) = &plan {
+                    self.knows(plan.peer);
+                }
+                let _ = reply.send(plan);
+            }
+            Command::ToolEnded { peer } => {
+                self.room.tool_ended(now, peer);
+            }
+            Command::Shutdown => {
+                self.stopping = true;
+                self.room.close(now, RETRY_AFTER_MS);
+                if let Some(recorder) = &self.recorder {
+                    recorder.order(Order::Stop);
+                }
+            }
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Negotiated(peer, result) => self.room.negotiated(now, peer, result),
+            Done::Answered(peer, result) => self.room.answered(now, peer, result),
+            Done::Removed(peer) => self.room.removed(now, peer),
+            Done::Stepped(result) => self.room.stepped(now, result),
+            Done::Reloaded(Some(lesson)) => self.room.lesson_is(now, lesson),
+            Done::Reloaded(None) | Done::Nothing => {}
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        let now = self.now();
+        match news {
+            News::Lamp(recording) => {
+                let state = self.recording.map(|before| before.state);
+                self.show_lamp(Some(recording));
+                self.room.recording_is(now, recording);
+                if state != Some(recording.state) || now - self.noted_at >= NOTE {
+                    self.note(recording);
+                }
+            }
+            News::Log(kind) => self.write(Write::Event(kind, About::default(), now)),
+            News::Over => {
+                self.recorder = None;
+                self.closed = !self.stopping;
+                *lock(&self.handle.recording) = None;
+            }
+        }
+    }
+
+    fn note(&mut self, recording: Recording) {
+        self.noted_at = self.now();
+        if let Some(live_since) = self.room.lesson().live_since {
+            self.write(Write::Note {
+                epoch_us: epoch_us(live_since),
+                recording,
+            });
+        }
+    }
+
+    fn show_lamp(&mut self, recording: Option<Recording>) {
+        let gauge = &self.rooms.metrics().recordings;
+        let word = |recording: Recording| format!("{:?}", recording.state).to_lowercase();
+        if let Some(before) = self.recording {
+            gauge.with_label_values(&[&word(before)]).dec();
+        }
+        if let Some(after) = recording {
+            gauge.with_label_values(&[&word(after)]).inc();
+        }
+        self.recording = recording;
+        *lock(&self.handle.recording) = recording;
+    }
+
+    fn write(&mut self, write: Write) {
+        if self.writes.try_send(write).is_err() {
+            self.rooms.metrics().writes_dropped.inc();
+        }
+    }
+
+    fn ask(&mut self, question: impl Future<Output = Done> + Send + 'static) {
+        self.doing.push(Box::pin(question));
+    }
+
+    fn reload(&mut self) {
+        let (services, lesson) = (self.rooms.services().clone(), self.lesson);
+        self.ask(async move {
+            match services.lessons.for_room(lesson).await {
+                Ok(lesson) => Done::Reloaded(Some(lesson)),
+                Err(error) => {
+                    tracing::error!(%lesson, %error, "the lesson could not be read");
+                    Done::Reloaded(None)
+                }
+            }
+        });
+    }
+
+    /// Does what the room wants done.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.room.poll_output() {
+            match output {
+                Output::Send { socket, message } => self.send(socket, *message),
+                Output::Close(socket) => {
+                    // The edge closes the socket when nothing more can come.
+                    self.outboxes.remove(&socket);
+                }
+                Output::Step(step) => self.step(step),
+                Output::Log { kind, about, at } => self.write(Write::Event(kind, about, at)),
+                Output::Record(tracks) => {
+                    self.recorded.clone_from(&tracks);
+                    if let Some(recorder) = &self.recorder {
+                        recorder.set_tracks(tracks);
+                    }
+                }
+                media => self.ask_engine(media),
+            }
+        }
+    }
+
+    fn send(&mut self, socket: SocketId, message: ServerMessage) {
+        let Some(outbox) = self.outboxes.get(&socket) else {
+            return;
+        };
+        if outbox.try_send(message).is_ok() {
+            self.rooms.metrics().sent.inc();
+            return;
+        }
+        // Too slow, or gone: it may come back.
+        self.rooms.metrics().closed.with_label_values(&["slow"]).inc();
+        self.outboxes.remove(&socket);
+        let now = self.now();
+        self.room.closed(now, socket, false);
+    }
+
+    fn ask_engine(&mut self, output: Output) {
+        let (engine, lesson) = (self.rooms.engine().clone(), self.lesson);
+        match output {
+            Output::Negotiate { peer, wish, fresh } => {
+                self.knows(peer);
+                self.ask(
+                    async move { Done::Negotiated(peer, engine.negotiate(lesson, peer, wish, fresh).await) },
+                );
+            }
+            Output::Answer {
+                peer,
+                negotiation,
+                sdp,
+            } => {
+                self.ask(async move { Done::Answered(peer, engine.answer(peer, negotiation, sdp).await) });
+            }
+            Output::Remove(peer) => self.ask(async move {
+                engine.remove(peer).await;
+                Done::Removed(peer)
+            }),
+            Output::RemoveTool(peer) => {
+                self.forget_tool(peer);
+                self.ask(async move {
+                    engine.remove(peer).await;
+                    Done::Nothing
+                });
+            }
+            Output::Rewire { peer, watch } => self.ask(async move {
+                if let Err(error) = engine.rewire(peer, watch).await {
+                    tracing::debug!(%peer, %error, "a player was not given other tracks");
+                }
+                Done::Nothing
+            }),
+            Output::CloseMedia => {
+                // The recorder takes what the tap still holds before the room is closed.
+                if let Some(recorder) = &self.recorder {
+                    recorder.order(Order::Finish);
+                }
+                self.ask(async move {
+                    engine.close_room(lesson).await;
+                    Done::Nothing
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        let (services, lesson) = (self.rooms.services().clone(), self.lesson);
+        self.ask(async move {
+            let now = services.clock.now();
+            let taken = match step {
+                Step::Start => services.lessons.start(lesson, now).await,
+                Step::End => services.lessons.end(lesson, now).await,
+                Step::Open | Step::Archive | Step::Cancel => Ok(false),
+            };
+            let result = match taken {
+                Ok(_) => services.lessons.for_room(lesson).await,
+                Err(error) => Err(error),
+            };
+            Done::Stepped(result.map_err(|error| refusal_of(&error)))
+        });
+    }
+
+    /// Events of a peer find this room from now on.
+    fn knows(&mut self, peer: PeerId) {
+        if self.peers.insert(peer) {
+            self.rooms.peer_of(peer, &self.handle);
+        }
+    }
+
+    fn forget_tool(&mut self, peer: PeerId) {
+        self.peers.remove(&peer);
+        self.rooms.forget_peers([peer]);
+        self.rooms.sessions().forget(peer);
+    }
+
+    /// What follows from how things stand. `true` when the room has nothing more to do.
+    fn keep(&mut self) -> bool {
+        let now = self.now();
+        let state = self.room.lesson().state;
+        self.count();
+        if self.stopping {
+            return self.recorder.is_none();
+        }
+        match state {
+            LessonState::Live => self.record(Order::Run),
+            LessonState::Ended if !self.closed && self.recorder.is_none() => self.record(Order::Finish),
+            LessonState::Ended if self.closed && !self.archiving => {
+                self.archiving = self.writes.try_send(Write::Archive).is_ok();
+            }
+            _ => {}
+        }
+        let quiet = over(state) || (self.room.is_empty() && state != LessonState::Live);
+        self.quiet_since = quiet.then(|| self.quiet_since.unwrap_or(now));
+        let for_so_long = self.quiet_since.map(|since| now - since).unwrap_or_default();
+        if over(state) && !self.room.is_empty() && for_so_long >= STAY {
+            self.room.dismiss(now);
+            self.carry_out();
+        }
+        let waits = state == LessonState::Ended || self.recorder.is_some() || !self.room.is_empty();
+        let done = over(state) || for_so_long >= IDLE;
+        quiet && done && !waits && self.rooms.forget(self.lesson, &self.inbox)
+    }
+
+    /// Starts the recorder if it does not run. After the end only what was begun before is closed.
+    fn record(&mut self, order: Order) {
+        if self.recorder.is_some() {
+            return;
+        }
+        let settings = self.rooms.inner().recorders.clone();
+        let directory = settings.recordings.join(self.lesson.to_string());
+        let begun = directory.join(protocol::journal::FILE).exists();
+        let Some(live_since) = self
+            .room
+            .lesson()
+            .live_since
+            .filter(|_| order == Order::Run || begun)
+        else {
+            self.closed = true;
+            return;
+        };
+        let job = Job {
+            lesson: self.lesson,
+            epoch_us: epoch_us(live_since),
+            settings,
+            engine: self.rooms.engine().clone(),
+            clock: self.rooms.services().clock.clone(),
+            metrics: self.rooms.metrics().clone(),
+        };
+        let recorder = Recorder::start(job, self.recorded.clone(), self.news.0.clone());
+        recorder.order(order);
+        self.recorder = Some(recorder);
+    }
+
+    fn count(&mut self) {
+        let gauge = &self.rooms.metrics().peers;
+        for (role, counted) in &mut self.counted {
+            let now = self.room.present(*role);
+            if now != *counted {
+                let word = format!("{role:?}").to_lowercase();
+                gauge.with_label_values(&[&word]).add(now - *counted);
+                *counted = now;
+            }
+        }
+    }
+
+    async fn leave(mut self) {
+        let gauge = self.rooms.metrics().peers.clone();
+        for (role, counted) in self.counted {
+            gauge
+                .with_label_values(&[&format!("{role:?}").to_lowercase()])
+                .sub(counted);
+        }
+        self.show_lamp(None);
+        self.rooms.engine().close_room(self.lesson).await;
+        self.rooms.forget_peers(std::mem::take(&mut self.peers));
+        self.rooms.sessions().forget_lesson(self.lesson);
+        tracing::info!(lesson = %self.lesson, "room closed");
+    }
+}

@@ -1,0 +1,28 @@
+//! The signalling edge: one WebSocket per peer at `/signal`. It reads and writes messages and knows when a socket is dead;
+//! what the messages mean is the room's to decide.
+
+mod limit;
+mod socket;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::rooms::Rooms;
+
+/// Longest message of a peer: an answer of a teacher who watches a wall of classrooms.
+const MESSAGE_MAX: usize = 256 << 10;
+
+/// The routes of signalling.
+pub fn routes(rooms: Rooms) -> Router {
+    Router::new().route("/signal", get(upgrade)).with_state(rooms)
+}
+
+async fn upgrade(State(rooms): State<Rooms>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade
+        .max_message_size(MESSAGE_MAX)
+        .max_frame_size(MESSAGE_MAX)
+        .on_upgrade(move |socket| socket::serve(rooms, socket))
+}
