@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
@@ -59,7 +59,7 @@ async function settled(page: Page): Promise<void> {
 }
 
 async function accessible(page: Page, name: string): Promise<void> {
-  await page.addScriptTag({ path: AXE });
+  await page.evaluate(await readFile(AXE, "utf8"));
   const results = await page.evaluate(async () => {
     const { axe } = window as unknown as { axe: { run: () => Promise<AxeResults> } };
     return axe.run();

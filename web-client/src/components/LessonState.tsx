@@ -1,4 +1,3 @@
-import { Tag } from "antd";
 import { useTranslation } from "react-i18next";
 import type { Lesson } from "../api/client";
 
@@ -12,6 +11,9 @@ export function LessonState({ state }: { state: Lesson["state"] }) {
         {t("state.live")}
       </span>
     );
-  const colour = state === "open" ? "green" : "default";
-  return <Tag color={colour}>{t(`state.${state}`)}</Tag>;
+  return (
+    <span className="state-tag" data-state={state}>
+      {t(`state.${state}`)}
+    </span>
+  );
 }

@@ -5,7 +5,7 @@ import dayjs from "dayjs";
 import "dayjs/locale/zh-cn";
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { BrowserRouter, Navigate, Outlet, Route, Routes } from "react-router";
+import { BrowserRouter, Navigate, Outlet, Route, Routes, useParams } from "react-router";
 import { api, ApiError, type Session } from "../api/client";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { hasRole, SessionContext, useSession } from "../components/session";
@@ -86,6 +86,7 @@ function Pages() {
     <Routes>
       <Route path="/" element={<Navigate to={home} replace />} />
       <Route path="/sign-in" element={<Navigate to={home} replace />} />
+      <Route path="/lessons/:lesson" element={<OneLesson />} />
       <Route element={<Night />}>
         <Route path="/teach/:lesson" element={<TeachPage />} />
         <Route path="/observe/:lesson" element={<ObservePage />} />
@@ -100,6 +101,13 @@ function Pages() {
       </Route>
     </Routes>
   );
+}
+
+/** The address of a lesson that fits everybody: where one goes from it depends on who one is. */
+function OneLesson() {
+  const { session } = useSession();
+  const { lesson } = useParams();
+  return <Navigate to={`/${hasRole(session, "teacher") ? "teach" : "observe"}/${lesson ?? ""}`} replace />;
 }
 
 /** Live pages are dark: the pictures count. */

@@ -63,7 +63,7 @@ export default function LessonsPage() {
     },
     { title: t("admin.state"), width: 150, render: (_, lesson) => <LessonState state={lesson.state} /> },
     {
-      title: "",
+      title: <span className="visually-hidden">{t("admin.actions")}</span>,
       width: 130,
       render: (_, lesson) =>
         lesson.state === "live" ? (

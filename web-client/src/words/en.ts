@@ -287,6 +287,7 @@ export const en: Words = {
     today: "Today",
     copied: "Copied",
     terminal: "Terminal",
+    actions: "Actions",
   },
   error: {
     title: "Something went wrong",

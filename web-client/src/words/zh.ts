@@ -274,6 +274,7 @@ export const zh = {
     today: "今天",
     copied: "已复制",
     terminal: "终端",
+    actions: "操作",
   },
   error: {
     title: "出错了",

@@ -3,7 +3,6 @@ import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { useStore, useTitle } from "../../components/hooks";
 import { TrackAudio } from "../../components/media";
-import { Waiting } from "../../components/Trouble";
 import type { Devices } from "../../live/devices";
 import type { LiveSession } from "../../live/live-session";
 import { stageOf } from "../../live/room-state";
@@ -11,6 +10,7 @@ import { classroomsOf } from "../../live/wall";
 import { Banners } from "./Banners";
 import { Check } from "./Check";
 import { Desk } from "./Desk";
+import { Entering } from "./Entering";
 import { Head } from "./Head";
 import { Over, Stopped } from "./Over";
 import { Preview } from "./Preview";
@@ -50,7 +50,7 @@ export function Room({ session, devices, again }: RoomProps) {
 
   if (line.kind === "stopped" && state !== "ended" && state !== "archived")
     return <Stopped code={line.code} again={again} home={() => void navigate("/today")} />;
-  if (view === null) return <Waiting rows={10} />;
+  if (view === null) return <Entering session={session} />;
   if (state === "ended" || state === "archived" || state === "cancelled") return <Over room={view.room} />;
   const classrooms = classroomsOf(view.room.peers);
   const sounds = [...remote.values()].filter((track) => track.media.kind === "audio");
