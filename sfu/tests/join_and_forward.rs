@@ -12,9 +12,7 @@ fn every_classroom_gets_every_frame_once_and_in_order() {
     let mut lesson = Lesson::new(1, 2);
     let (teacher, camera, microphone) = lesson.teacher();
     let classrooms: Vec<usize> = (0..5).map(|_| lesson.classroom(camera, microphone)).collect();
-    lesson.until("all connected", |lesson| {
-        lesson.clients.iter().all(|client| client.connected)
-    });
+    lesson.all_connected();
     lesson.run(Duration::from_secs(4));
     for classroom in classrooms {
         let pictures = lesson.pictures(classroom);
@@ -39,9 +37,7 @@ fn the_cipher_is_gcm_where_the_client_offers_it() {
     let mut lesson = Lesson::new(2, 1);
     let (_, camera, microphone) = lesson.teacher();
     lesson.classroom(camera, microphone);
-    lesson.until("all connected", |lesson| {
-        lesson.clients.iter().all(|client| client.connected)
-    });
+    lesson.all_connected();
     lesson.run(Duration::from_millis(200));
     let (now, room) = (lesson.now, lesson.room);
     let stats = lesson.core.stats(now, room);

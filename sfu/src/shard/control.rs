@@ -387,7 +387,14 @@ impl Shard {
         {
             out.relay(home, Relay::Subscribe(id, self.config.id));
         }
-        self.want_keyframe(now, id);
+        // One that is not up yet asks when it is.
+        let up = self
+            .connections
+            .get(connection)
+            .is_some_and(|known| known.phase == Phase::Up);
+        if up {
+            self.want_keyframe(now, id);
+        }
     }
 
     fn unsubscribe(&mut self, connection: usize, ssrc: u32, id: TrackId, out: &mut dyn Outlet) {

@@ -4,6 +4,7 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    clippy::unwrap_used,
     reason = "each test uses a part of it, and a panic is a failed test"
 )]
 
@@ -69,6 +70,8 @@ pub struct Client {
     pub peer: PeerId,
     pub address: SocketAddr,
     pub line: Line,
+    /// Where its packets seem to come from, and where it is reached, instead of its address.
+    pub nat: Option<SocketAddr>,
     /// Sections it sends, by track.
     pub sends: HashMap<TrackId, Mid>,
     pub frames: Vec<Frame>,
@@ -130,6 +133,7 @@ impl Lesson {
             peer: PeerId::new(),
             address,
             line: Line::default(),
+            nat: None,
             sends: HashMap::new(),
             frames: Vec::new(),
             keyframe_requests: 0,
@@ -191,6 +195,38 @@ impl Lesson {
         client
     }
 
+    /// Waits until all are connected.
+    pub fn all_connected(&mut self) {
+        self.until("all connected", |lesson| {
+            lesson.clients.iter().all(|client| client.connected)
+        });
+    }
+
+    /// Lets time pass on the teachers' side only: what they send to the engine meanwhile.
+    pub fn sent_by_teachers(&mut self, duration: Duration) -> Vec<Datagram> {
+        let end = self.now + duration;
+        while self.now < end {
+            self.now += Duration::from_millis(10);
+            self.due();
+            for at in self.teaching.clone() {
+                self.poll(at);
+            }
+        }
+        let addresses: Vec<SocketAddr> = self.clients.iter().map(Client::outside).collect();
+        let mine = |datagram: &Datagram| !addresses.contains(&datagram.to);
+        let all = std::mem::take(&mut self.network);
+        all.into_values().filter(mine).collect()
+    }
+
+    /// Forgets what clients got and what happened.
+    pub fn forget(&mut self) {
+        self.events.clear();
+        for client in &mut self.clients {
+            client.frames.clear();
+            client.keyframe_requests = 0;
+        }
+    }
+
     /// Lets time pass.
     pub fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
@@ -239,13 +275,13 @@ impl Lesson {
             if let Some(client) = self
                 .clients
                 .iter_mut()
-                .find(|client| client.address == datagram.to)
+                .find(|client| client.outside() == datagram.to)
             {
                 if let Ok(contents) = datagram.contents.as_slice().try_into() {
                     let receive = Receive {
                         proto: Protocol::Udp,
                         source: datagram.from,
-                        destination: datagram.to,
+                        destination: client.address,
                         contents,
                     };
                     client
@@ -290,7 +326,7 @@ impl Lesson {
             let line = self
                 .clients
                 .iter()
-                .find(|client| client.address == datagram.to)
+                .find(|client| client.outside() == datagram.to)
                 .map(|client| client.line);
             if let Some(line) = line {
                 self.send(datagram, line, line.loss_down);
@@ -318,7 +354,7 @@ impl Lesson {
                 }
                 Output::Transmit(transmit) => {
                     let datagram = Datagram {
-                        from: client.address,
+                        from: client.outside(),
                         to: transmit.destination,
                         contents: transmit.contents.to_vec(),
                     };
@@ -401,6 +437,10 @@ impl Lesson {
 }
 
 impl Client {
+    fn outside(&self) -> SocketAddr {
+        self.nat.unwrap_or(self.address)
+    }
+
     fn take(&mut self, now: Instant, event: ClientEvent) {
         match event {
             ClientEvent::Connected => {
