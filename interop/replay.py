@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import urllib.parse
 from array import array
 
 import content
@@ -30,13 +31,12 @@ def playlists(address, token):
         if refused.status in (404, 409, 425, 503):
             return None
         raise
-    base = address.rsplit("/", 1)[0]
     names = [line for line in master.splitlines() if line and not line.startswith("#")]
     for line in master.splitlines():
         if line.startswith("#EXT-X-MEDIA") and 'URI="' in line:
             names.append(line.split('URI="')[1].split('"')[0])
     try:
-        return [whip.request("GET", name if "://" in name else f"{base}/{name}", token)[2] for name in names]
+        return [whip.request("GET", urllib.parse.urljoin(address, name), token)[2] for name in names]
     except whip.Refused:
         return None
 

@@ -129,6 +129,8 @@ pub(super) struct Incoming {
     pub(super) extensions: Extensions,
     pub(super) stream: Option<Stream>,
     pub(super) rtx_ssrc: Option<u32>,
+    /// The peer said its SSRCs, so that one it did not say is not this section's.
+    pub(super) announced: bool,
 }
 
 impl Incoming {
@@ -140,6 +142,7 @@ impl Incoming {
             extensions: section.extensions,
             stream: None,
             rtx_ssrc: None,
+            announced: !section.ssrcs.is_empty(),
         }
     }
 

@@ -245,14 +245,15 @@ impl Shard {
             incoming.payloads.clone_from(&section.payloads);
             incoming.extensions = section.extensions;
             let at = connection.incoming.len();
+            incoming.announced = !section.ssrcs.is_empty();
+            if let Some(stream) = &incoming.stream {
+                connection.sources.insert(stream.ssrc, (at, false));
+            }
             for pair in &section.ssrcs {
                 connection.sources.insert(pair.media, (at, false));
                 if let Some(rtx) = pair.rtx {
                     incoming.rtx_ssrc = Some(rtx);
                 }
-            }
-            if let Some(stream) = &incoming.stream {
-                connection.sources.insert(stream.ssrc, (at, false));
             }
             if let Some(rtx) = incoming.rtx_ssrc {
                 connection.sources.insert(rtx, (at, true));

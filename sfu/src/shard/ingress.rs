@@ -185,7 +185,8 @@ fn count_unopened(metrics: &Metrics, error: OpenError) {
     }
 }
 
-/// Which section a packet belongs to: by its SSRC, by its mid, or by a payload type only one section has (RFC 9143 §9.2).
+/// Which section a packet belongs to: by its mid, by its SSRC, or, where no SSRCs were said, by a payload type only one such
+/// section has (RFC 9143 §9.2).
 fn classify(connection: &Connection, header: &Header, mid: Option<&[u8]>) -> Option<(usize, Form, Payload)> {
     let form = |section: usize| -> Option<(usize, Form, Payload)> {
         connection
@@ -216,7 +217,10 @@ fn classify(connection: &Connection, header: &Header, mid: Option<&[u8]>) -> Opt
     if let Some(&(section, _)) = connection.sources.get(&header.ssrc) {
         return form(section);
     }
-    let mut fitting = (0..connection.incoming.len()).filter_map(form);
+    // What comes before the answer that tells of its section, or after the section ended, is not taken for another's.
+    let mut fitting = (0..connection.incoming.len())
+        .filter(|section| !connection.incoming[*section].announced)
+        .filter_map(form);
     let only = fitting.next()?;
     fitting.next().is_none().then_some(only)
 }
@@ -275,4 +279,80 @@ fn unwrap_rtx(
     data[2..4].copy_from_slice(&original.to_be_bytes());
     data[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
     Some((index, header.timestamp, header.marker, header.len, data.freeze()))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::id::{LessonId, PeerId, TrackId};
+    use protocol::media::MediaKind;
+
+    use super::super::Credentials;
+    use super::super::connection::Incoming;
+    use super::*;
+    use crate::dtls::Identity;
+    use crate::negotiated::{Flow, Section, SsrcPair};
+    use crate::sdp::{offered_extensions, offered_payloads};
+
+    fn connection(sections: &[(&str, &[u32])]) -> Connection {
+        let local = Credentials {
+            ufrag: "ufrag".to_owned(),
+            pwd: "password".to_owned(),
+        };
+        let identity = Identity::generate().expect("a certificate");
+        let mut connection =
+            Connection::new(Instant::now(), LessonId::new(), PeerId::new(), local, &identity);
+        for (at, (mid, ssrcs)) in sections.iter().enumerate() {
+            let pair = |media: &u32| SsrcPair {
+                media: *media,
+                rtx: None,
+            };
+            let section = Section {
+                mid: (*mid).to_owned(),
+                kind: MediaKind::Video,
+                flow: Flow::FromPeer,
+                track: None,
+                stream: None,
+                payloads: offered_payloads(MediaKind::Video),
+                extensions: offered_extensions(MediaKind::Video),
+                ssrcs: ssrcs.iter().map(pair).collect(),
+                rids: Vec::new(),
+            };
+            connection.incoming.push(Incoming::new(&section, TrackId::new()));
+            for ssrc in *ssrcs {
+                connection.sources.insert(*ssrc, (at, false));
+            }
+        }
+        connection
+    }
+
+    fn section(connection: &Connection, ssrc: u32, mid: Option<&[u8]>) -> Option<usize> {
+        let mut packet = vec![0x80, 102, 0, 1, 0, 0, 0, 1];
+        packet.extend_from_slice(&ssrc.to_be_bytes());
+        let header = Header::read(&packet).expect("a header");
+        classify(connection, &header, mid).map(|(section, _, _)| section)
+    }
+
+    #[test]
+    fn a_packet_is_known_by_mid_then_ssrc() {
+        let connection = connection(&[("0", &[10]), ("1", &[11])]);
+        assert_eq!(section(&connection, 11, None), Some(1));
+        assert_eq!(section(&connection, 99, Some(b"1")), Some(1));
+        assert_eq!(section(&connection, 10, Some(b"1")), Some(1));
+    }
+
+    #[test]
+    fn a_screen_whose_answer_is_still_on_its_way_is_not_taken_for_the_camera() {
+        let connection = connection(&[("0", &[10])]);
+        assert_eq!(section(&connection, 11, None), None);
+    }
+
+    #[test]
+    fn without_announced_ssrcs_the_payload_type_tells() {
+        assert_eq!(section(&connection(&[("0", &[])]), 7, None), Some(0));
+        assert_eq!(
+            section(&connection(&[("0", &[10]), ("1", &[])]), 7, None),
+            Some(1)
+        );
+        assert_eq!(section(&connection(&[("0", &[]), ("1", &[])]), 7, None), None);
+    }
 }
