@@ -211,10 +211,8 @@ export class LiveSession {
     const devices = this.#options.devices?.state.get();
     const publish: PublishWish[] = [];
     for (const source of SOURCES) {
-      const device = devices?.[source];
-      // A device that failed or is being asked for again keeps its section: it is most likely back in a moment.
-      if (!on || device === undefined || device.state === "off") continue;
-      if (device.track === null && device.trouble !== "missing") continue;
+      // While another device is asked for, the one before goes on: the section stays.
+      if (!on || (devices?.[source].track ?? null) === null) continue;
       publish.push({ source, muted: source === "microphone" ? muted : source === "camera" ? cameraOff : false });
     }
     return { publish, watch: this.#watch };

@@ -101,10 +101,11 @@ function Pictures({ playback, tracks, masterUrl, timeMs }: PicturesProps) {
   const { t } = useTranslation();
   const teachers = tracks.filter((track) => track.key.startsWith("teacher"));
   // The master playlist carries the teacher's sound and this picture.
+  const pictures = (list: ReplayTrack[]): ReplayTrack[] => list.filter((track) => track.kind === "video");
   const main =
-    teachers.find((track) => track.source === "camera") ?? teachers.find((track) => track.kind === "video") ?? null;
+    teachers.find((track) => track.source === "camera") ?? pictures(teachers)[0] ?? pictures(tracks)[0] ?? null;
   const material = teachers.filter((track) => track.kind === "video" && track !== main);
-  const guests = tracks.filter((track) => !track.key.startsWith("teacher"));
+  const guests = tracks.filter((track) => !track.key.startsWith("teacher") && track !== main);
   const shown = guests.filter((track) => track.kind === "video" && within(track.spans, timeMs, 0));
   const loaded = guests.filter((track) => within(track.spans, timeMs, AHEAD_MS));
   const sound = teachers.filter((track) => track.source === "screen_audio");
