@@ -15,7 +15,7 @@ use crate::error::Error;
 /// The picture is taken so long after a track's first real picture: by then the teacher has sat down.
 const INTO_US: u64 = 5_000_000;
 /// How long it may take.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(8);
+const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(5);
 /// Width of the picture in pixels.
 const WIDTH: u32 = 640;
 

@@ -1,18 +1,21 @@
 //! The recorder itself: frames of the tap in, statuses out, files in between. Its time is that of the frames and ticks it is
 //! given; it has no clock.
 
+mod gap;
+mod tracks;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use protocol::id::LessonId;
-use protocol::journal::{Cause, Interruption};
+use protocol::journal::Cause;
 use protocol::media::{Codec, MediaKind};
 use protocol::tap::{Control, Disk, Frame, Status, TrackKey};
 
 use crate::audio::AudioLane;
 use crate::clock::Publishers;
-use crate::disk::{FreeSpace, judge};
+use crate::disk::FreeSpace;
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::lane::Lane;
@@ -25,8 +28,6 @@ use crate::writer::{Job, Writer};
 const PROGRESS_US: u64 = 1_000_000;
 /// How often tracks are looked at for something to fill.
 const TICK_US: u64 = 50_000;
-/// A track of the tap that sends more errors than this is left alone.
-const MAX_FAILURES: u32 = 20;
 
 /// What a recorder is started with.
 pub struct Options {
@@ -65,6 +66,20 @@ pub struct Recorder {
     gap: Option<(u64, Cause)>,
     statuses: VecDeque<Status>,
     finish: bool,
+    // Held until the recording is closed.
+    _lock: std::fs::File,
+}
+
+/// Name of the file that a recorder locks while it writes.
+const LOCK: &str = ".lock";
+
+/// Waits until nobody else writes into `dir`: a recorder whose server was killed is still closing its recording while the
+/// next server starts another.
+fn lock(dir: &Path) -> Result<std::fs::File, Error> {
+    let path = dir.join(LOCK);
+    let file = std::fs::File::create(&path).map_err(Error::io(&path))?;
+    file.lock().map_err(Error::io(&path))?;
+    Ok(file)
 }
 
 /// Loads GStreamer and the muxer.
@@ -85,6 +100,7 @@ impl Recorder {
     /// When files cannot be read or made.
     pub fn open(dir: &Path, options: Options) -> Result<Self, Error> {
         std::fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        let lock = lock(dir)?;
         let resumed = resume::read(dir)?;
         let (writer, thread) = Writer::start(dir, &resumed)?;
         let Resumed { recording, tails, .. } = resumed;
@@ -106,6 +122,7 @@ impl Recorder {
             gap: (end_us > 0).then_some((end_us, Cause::Restart)),
             statuses: VecDeque::new(),
             finish: false,
+            _lock: lock,
         };
         for (track, tail) in recording.tracks.into_iter().zip(tails) {
             let end_us = track.end_us();
@@ -345,142 +362,6 @@ impl Recorder {
             self.progress(None);
         }
         Ok(class_us)
-    }
-
-    fn writing(&self) -> bool {
-        self.disk != Disk::Full && self.gap.is_none()
-    }
-
-    /// Ends the gap when there is nothing against it.
-    fn go_on(&mut self) -> Result<(), Error> {
-        let Some((from_us, cause)) = self.gap else {
-            return Ok(());
-        };
-        if self.disk == Disk::Full || (cause == Cause::Restart && self.feeds.is_empty()) {
-            return Ok(());
-        }
-        self.gap = None;
-        if cause == Cause::DiskFull {
-            let ends = self.writer.barrier(true)?;
-            for (track, end_us) in self.tracks.iter_mut().zip(ends) {
-                track.lane.reset(end_us);
-            }
-        }
-        let interruption = Interruption {
-            from_us,
-            to_us: self.now_us.max(from_us),
-            cause,
-        };
-        self.writer.send(Job::Interrupted(interruption))
-    }
-
-    fn watch_disk(&mut self) -> Result<(), Error> {
-        let failed = self.writer.failed() && self.disk != Disk::Full;
-        let due = self
-            .progress_us
-            .is_none_or(|said_us| self.now_us >= said_us + PROGRESS_US);
-        if !(due || failed) {
-            return Ok(());
-        }
-        self.progress_us = Some(self.now_us);
-        let free = (self.options.free_space)(&self.dir);
-        let mut disk = judge(free.unwrap_or(u64::MAX), self.options.reserve_bytes, self.disk);
-        if failed {
-            disk = Disk::Full;
-        }
-        if disk == Disk::Full && self.disk != Disk::Full {
-            self.suspend()?;
-        }
-        self.disk = disk;
-        self.progress(free);
-        Ok(())
-    }
-
-    fn suspend(&mut self) -> Result<(), Error> {
-        self.warn("the disk is full: nothing is recorded until there is space".to_owned());
-        for track in &mut self.tracks {
-            if let Err(error) = track.lane.suspend() {
-                tracing::warn!(%error, track = track.key.slug(), "the end of a track was lost");
-            }
-        }
-        self.writer.barrier(false)?;
-        self.gap = Some((self.writer.end_us(), Cause::DiskFull));
-        Ok(())
-    }
-
-    fn progress(&mut self, free: Option<u64>) {
-        let free_bytes = match free {
-            Some(free) => free,
-            None => (self.options.free_space)(&self.dir).unwrap_or(u64::MAX),
-        };
-        self.statuses.push_back(Status::Progress {
-            bytes: self.writer.bytes(),
-            duration_ms: self.writer.end_us() / 1_000,
-            free_bytes,
-            disk: self.disk,
-        });
-    }
-
-    fn advance(&mut self, number: u32) -> Result<(), Error> {
-        let Some(mut feed) = self.feeds.remove(&number) else {
-            return Ok(());
-        };
-        if let Err(error) = feed.advance(&mut self.publishers, self.now_us) {
-            self.warn(format!("track {number} is not recorded any more: {error}"));
-            return Ok(());
-        }
-        let result = self.drain(number, &mut feed);
-        self.feeds.insert(number, feed);
-        result
-    }
-
-    /// Hands the frames of a stream to its track.
-    fn drain(&mut self, number: u32, feed: &mut Feed) -> Result<(), Error> {
-        let writing = self.writing();
-        let track = &mut self.tracks[feed.lane];
-        let ours = track.feed == Some(number);
-        let mut wants_keyframe = feed.wants_keyframe();
-        while let Some(frame) = feed.pop() {
-            if !writing || !ours {
-                continue;
-            }
-            if let Err(error) = track.lane.frame(frame) {
-                let index = feed.lane;
-                return self.mend(index, &error);
-            }
-        }
-        wants_keyframe |= track.lane.wants_keyframe();
-        if wants_keyframe && ours {
-            self.statuses.push_back(Status::KeyframeWanted { number });
-        }
-        Ok(())
-    }
-
-    fn tick_tracks(&mut self) -> Result<(), Error> {
-        if !self.writing() {
-            return Ok(());
-        }
-        for index in 0..self.tracks.len() {
-            let track = &mut self.tracks[index];
-            if let Err(error) = track.lane.tick(self.now_us, track.feed.is_some()) {
-                self.mend(index, &error)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A track failed: it goes on behind what is on disk.
-    fn mend(&mut self, index: usize, error: &Error) -> Result<(), Error> {
-        let slug = self.tracks[index].key.slug();
-        self.warn(format!("track {slug} failed and goes on: {error}"));
-        let ends = self.writer.barrier(false)?;
-        let track = &mut self.tracks[index];
-        track.failures += 1;
-        if track.failures > MAX_FAILURES {
-            return Err(Error::Pipeline(format!("track {slug} fails again and again")));
-        }
-        track.lane.reset(ends.get(index).copied().unwrap_or(0));
-        Ok(())
     }
 
     fn warn(&mut self, message: String) {
