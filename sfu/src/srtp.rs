@@ -82,7 +82,8 @@ pub(crate) struct Opener {
     rtp: Cipher,
     rtcp: Cipher,
     sources: HashMap<u32, Window>,
-    rtcp_window: Window,
+    /// By the packet's sender: libsrtp counts its reports per source.
+    reporters: HashMap<u32, Window>,
 }
 
 impl Opener {
@@ -92,7 +93,7 @@ impl Opener {
             rtp: Cipher::derive(profile, key, salt, RTP_LABELS)?,
             rtcp: Cipher::derive(profile, key, salt, RTCP_LABELS)?,
             sources: HashMap::new(),
-            rtcp_window: Window::default(),
+            reporters: HashMap::new(),
         })
     }
 
@@ -125,12 +126,17 @@ impl Opener {
         if packet.len() < 8 + self.rtcp.tag_len() + INDEX_LEN {
             return Err(OpenError::Short);
         }
-        let index = self.rtcp.rtcp_index(packet);
-        if self.rtcp_window.seen(u64::from(index)) {
+        let index = u64::from(self.rtcp.rtcp_index(packet));
+        let ssrc = cipher::ssrc_of(packet);
+        let known = self.reporters.get(&ssrc);
+        if known.is_some_and(|window| window.seen(index)) {
             return Err(OpenError::Replayed);
         }
+        if known.is_none() && self.reporters.len() >= MAX_SOURCES {
+            return Err(OpenError::Sources);
+        }
         let len = self.rtcp.open_rtcp(packet)?;
-        self.rtcp_window.accept(u64::from(index));
+        self.reporters.entry(ssrc).or_default().accept(index);
         Ok(len)
     }
 }
@@ -201,6 +207,20 @@ mod tests {
             }
             let len = opener.open_rtcp(&mut report).unwrap();
             assert_eq!(&report[..len], &[0x80, 201, 0, 1, 0, 0, 0, 2]);
+        }
+    }
+
+    #[test]
+    fn reports_are_counted_per_source() {
+        // libsrtp counts the reports of each source from 0 under the same keys.
+        let (mut first, mut opener) = pair(Profile::Gcm);
+        let (mut second, _) = pair(Profile::Gcm);
+        for (sealer, source) in [(&mut first, 1u8), (&mut second, 2)] {
+            let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, source];
+            sealer.seal_rtcp(&mut report, 0).unwrap();
+            let mut again = report.clone();
+            assert!(opener.open_rtcp(&mut report).is_ok());
+            assert_eq!(opener.open_rtcp(&mut again), Err(OpenError::Replayed));
         }
     }
 }

@@ -217,6 +217,22 @@ impl Core {
         Ok(())
     }
 
+    /// As [`crate::Engine::restart_ice`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn restart_ice(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        fragment: &str,
+    ) -> Result<(String, String), EngineError> {
+        let (answer, commands) = self.directory.restart_ice(peer, fragment)?;
+        self.run(now, commands);
+        Ok(answer)
+    }
+
     /// As [`crate::Engine::remove`].
     pub fn remove(&mut self, now: Instant, peer: PeerId) {
         let mut commands = Commands::new();

@@ -288,7 +288,8 @@ fn rtp_tag(auth: &hmac::Key, packet: &[u8], index: u64) -> hmac::Tag {
     context.sign()
 }
 
-fn ssrc_of(header: &[u8]) -> u32 {
+/// The sender of an RTCP packet.
+pub(super) fn ssrc_of(header: &[u8]) -> u32 {
     word_before(header, 8)
 }
 
