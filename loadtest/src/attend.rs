@@ -1,0 +1,7 @@
+//! Classrooms that watch a lesson without decoding it, and the report on what reached them.
+
+pub mod meter;
+pub mod receive;
+pub mod report;
+pub mod run;
+pub mod stats;

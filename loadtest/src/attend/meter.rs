@@ -1,0 +1,378 @@
+//! Follows one RTP stream: what arrived, what was lost, what was repaired, and which frames could have been shown.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::attend::stats::Freezes;
+
+/// A packet that is missing for so long is given up, as a player's jitter buffer would.
+const GIVE_UP_AFTER: Duration = Duration::from_millis(500);
+/// Packets held while one is missing; past it the missing one is given up. (2 s of a 5 Mbit/s stream.)
+const HELD_MAX: usize = 1_024;
+/// A jump of the sequence number that is a new beginning rather than loss.
+const JUMP: i64 = 3_000;
+/// A keyframe is asked for at most so often.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// What the meter has to know of a packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Sequence number.
+    pub sequence: u16,
+    /// RTP time.
+    pub timestamp: u32,
+    /// Marker bit: the last packet of a frame.
+    pub marker: bool,
+    /// A decoder can begin with this packet's frame.
+    pub key: bool,
+    /// Length of the payload in bytes; 0 is padding only.
+    pub bytes: usize,
+    /// It is a retransmission.
+    pub repair: bool,
+}
+
+/// Counters of one stream.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Packets, without repairs and duplicates.
+    pub packets: u64,
+    /// Bytes of payload.
+    pub bytes: u64,
+    /// Packets that never came, or came too late to be of use.
+    pub lost: u64,
+    /// Packets that were missing and came by retransmission in time.
+    pub repaired: u64,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// Frames that were complete and could be decoded. For sound: packets.
+    pub frames: u64,
+    /// Frames that could not.
+    pub broken_frames: u64,
+}
+
+/// Follows one stream.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    /// Sound needs no keyframe and has a frame per packet.
+    video: bool,
+    /// Extended number of the packet that is awaited.
+    next: Option<i64>,
+    /// Packets beyond the awaited one, with the time they came.
+    held: BTreeMap<i64, (Instant, Arrival)>,
+    /// A packet of the frame in progress is missing.
+    frame_broken: bool,
+    /// The frame in progress begins with a keyframe.
+    frame_key: bool,
+    /// RTP time of the frame in progress.
+    frame_time: Option<u32>,
+    /// Decoding needs a keyframe.
+    needs_key: bool,
+    asked: Option<Instant>,
+    /// Counters.
+    pub counts: Counts,
+    /// Freezes of the picture.
+    pub freezes: Freezes,
+    /// When the first packet came.
+    pub first_packet: Option<Instant>,
+    /// When the first frame was complete.
+    pub first_frame: Option<Instant>,
+}
+
+impl Meter {
+    /// A stream of pictures, or of sound.
+    #[must_use]
+    pub fn new(video: bool) -> Self {
+        Self {
+            video,
+            next: None,
+            held: BTreeMap::new(),
+            frame_broken: false,
+            frame_key: false,
+            frame_time: None,
+            needs_key: video,
+            asked: None,
+            counts: Counts::default(),
+            freezes: Freezes::default(),
+            first_packet: None,
+            first_frame: None,
+        }
+    }
+
+    /// Whether this is a stream of pictures.
+    #[must_use]
+    pub fn is_video(&self) -> bool {
+        self.video
+    }
+
+    /// A packet came.
+    pub fn arrive(&mut self, now: Instant, arrival: Arrival) {
+        self.first_packet.get_or_insert(now);
+        let number = self.extend(arrival.sequence);
+        let next = *self.next.get_or_insert(number);
+        if (number - next).abs() > JUMP {
+            self.restart(number);
+        }
+        let next = self.next.unwrap_or(number);
+        if number < next || self.held.contains_key(&number) {
+            self.counts.duplicates += 1;
+            return;
+        }
+        if arrival.repair {
+            self.counts.repaired += 1;
+        } else {
+            self.counts.packets += 1;
+        }
+        self.counts.bytes += u64::try_from(arrival.bytes).unwrap_or(0);
+        if number == next {
+            self.consume(now, arrival);
+        } else {
+            self.held.insert(number, (now, arrival));
+        }
+        self.advance(now);
+    }
+
+    /// Whether the sender should be asked for a keyframe now; saying yes counts as having asked.
+    pub fn wants_key(&mut self, now: Instant) -> bool {
+        let waits = self.video && self.needs_key && self.first_packet.is_some();
+        let due = self
+            .asked
+            .is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_EVERY);
+        if waits && due {
+            // The sender sends one by itself to who joins: the first question waits its turn.
+            let first = self.asked.replace(now).is_none();
+            return !first;
+        }
+        false
+    }
+
+    /// Time passed: gives up what is missing for too long.
+    pub fn advance(&mut self, now: Instant) {
+        while let Some((&number, &(came, _))) = self.held.first_key_value() {
+            let next = self.next.unwrap_or(number);
+            let too_long = now.saturating_duration_since(came) >= GIVE_UP_AFTER;
+            if number > next {
+                if !too_long && self.held.len() <= HELD_MAX {
+                    return;
+                }
+                self.counts.lost += number.abs_diff(next);
+                self.frame_broken = true;
+                self.needs_key |= self.video;
+                self.next = Some(number);
+            }
+            if let Some((_, (came, arrival))) = self.held.pop_first() {
+                // Shown when the gap closed, not when the packet came.
+                self.consume(now.max(came), arrival);
+            }
+        }
+    }
+
+    /// The observation ends.
+    pub fn end(&mut self, now: Instant) {
+        self.advance(now + GIVE_UP_AFTER);
+        self.freezes.end(now);
+    }
+
+    fn extend(&self, sequence: u16) -> i64 {
+        let Some(next) = self.next else {
+            return i64::from(sequence);
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers are taken modulo 2^16")]
+        let expected = next as u16;
+        next + i64::from(sequence.wrapping_sub(expected).cast_signed())
+    }
+
+    fn restart(&mut self, number: i64) {
+        self.held.clear();
+        self.next = Some(number);
+        self.frame_broken = true;
+        self.needs_key |= self.video;
+    }
+
+    fn consume(&mut self, now: Instant, arrival: Arrival) {
+        self.next = self.next.map(|next| next + 1);
+        if arrival.bytes == 0 {
+            return;
+        }
+        if !self.video {
+            self.show(now);
+            return;
+        }
+        if self.frame_time != Some(arrival.timestamp) {
+            if self.frame_time.is_some() {
+                // The frame before ended without a marker: its end is lost.
+                self.counts.broken_frames += 1;
+            }
+            // A loss just before a frame's first packet has cost the frame before, or this one's beginning: only a
+            // keyframe, whose first packet is known by its look, is surely whole.
+            let begins = !self.frame_broken || arrival.key;
+            self.frame_time = Some(arrival.timestamp);
+            self.frame_key = arrival.key;
+            self.frame_broken = !begins;
+        }
+        if arrival.marker {
+            let whole = !self.frame_broken && (self.frame_key || !self.needs_key);
+            if whole {
+                self.needs_key = false;
+                self.show(now);
+            } else {
+                self.counts.broken_frames += 1;
+            }
+            self.frame_time = None;
+            self.frame_broken = false;
+        }
+    }
+
+    fn show(&mut self, now: Instant) {
+        self.counts.frames += 1;
+        self.first_frame.get_or_insert(now);
+        if self.video {
+            self.freezes.frame(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of three packets, a keyframe every ten, 40 ms apart.
+    struct Source {
+        now: Instant,
+        meter: Meter,
+    }
+
+    impl Source {
+        fn new() -> Self {
+            Self {
+                now: Instant::now(),
+                meter: Meter::new(true),
+            }
+        }
+
+        fn packet(index: u32) -> Arrival {
+            let frame = index / 3;
+            Arrival {
+                sequence: u16::try_from((index + 65_500) % 65_536).expect("taken modulo"),
+                timestamp: frame * 3_600,
+                marker: index % 3 == 2,
+                key: frame.is_multiple_of(10) && index.is_multiple_of(3),
+                bytes: 1_000,
+                repair: false,
+            }
+        }
+
+        fn send(&mut self, indexes: impl IntoIterator<Item = u32>) {
+            for index in indexes {
+                if index.is_multiple_of(3) {
+                    self.now += Duration::from_millis(40);
+                }
+                self.meter.arrive(self.now, Self::packet(index));
+            }
+        }
+    }
+
+    #[test]
+    fn a_clean_stream_shows_every_frame_over_the_wrap_of_numbers() {
+        let mut source = Source::new();
+        source.send(0..300);
+        source.meter.end(source.now);
+        let counts = &source.meter.counts;
+        assert_eq!((counts.packets, counts.lost, counts.frames), (300, 0, 100));
+        assert_eq!(counts.broken_frames, 0);
+        assert_eq!(source.meter.freezes.count, 0);
+    }
+
+    #[test]
+    fn reordered_and_doubled_packets_are_no_loss() {
+        let mut source = Source::new();
+        source.send([0, 2, 1, 3, 4, 4, 5, 3]);
+        let counts = &source.meter.counts;
+        assert_eq!((counts.lost, counts.duplicates, counts.frames), (0, 2, 2));
+    }
+
+    #[test]
+    fn a_repaired_packet_completes_its_frame() {
+        let mut source = Source::new();
+        source.send((0..10).chain(11..20));
+        assert_eq!(source.meter.counts.frames, 3, "the fourth waits for its packet");
+        let repair = Arrival {
+            repair: true,
+            ..Source::packet(10)
+        };
+        source.meter.arrive(source.now, repair);
+        let counts = &source.meter.counts;
+        assert_eq!((counts.repaired, counts.lost, counts.frames), (1, 0, 6));
+        assert_eq!(counts.packets, 19);
+    }
+
+    #[test]
+    fn after_an_unrepaired_loss_only_a_keyframe_is_shown_again() {
+        let mut source = Source::new();
+        source.send((0..10).chain(11..60));
+        source.meter.end(source.now);
+        let counts = &source.meter.counts;
+        assert_eq!(counts.lost, 1);
+        assert_eq!(counts.frames, 3 + 10, "frames 0 to 2, and 10 to 19 with their keyframe");
+        assert_eq!(counts.broken_frames, 7);
+    }
+
+    #[test]
+    fn the_first_shown_frame_is_a_keyframe() {
+        let mut source = Source::new();
+        source.send(15..36);
+        assert_eq!(source.meter.counts.frames, 2);
+        assert_eq!(source.meter.first_frame, Some(source.now - Duration::from_millis(40)));
+    }
+
+    #[test]
+    fn a_restarted_numbering_is_not_loss() {
+        let mut source = Source::new();
+        source.send(0..30);
+        source.send(30_000..30_030);
+        assert_eq!(source.meter.counts.lost, 0);
+        assert_eq!(source.meter.counts.frames, 20);
+    }
+
+    #[test]
+    fn a_keyframe_is_asked_for_once_a_second_while_one_is_needed() {
+        let mut source = Source::new();
+        source.send(15..16);
+        let start = source.now;
+        let asked = (0..300)
+            .filter(|ms| source.meter.wants_key(start + Duration::from_millis(ms * 10)))
+            .count();
+        assert_eq!(asked, 2);
+        source.send(30..33);
+        source.send(33..36);
+    }
+
+    #[test]
+    fn what_is_held_is_bounded() {
+        let mut source = Source::new();
+        let now = source.now;
+        for index in (0..1).chain(2..3_000) {
+            source.meter.arrive(now, Source::packet(index));
+        }
+        assert!(source.meter.held.len() <= HELD_MAX);
+        assert_eq!(source.meter.counts.lost, 1);
+    }
+
+    #[test]
+    fn sound_has_a_frame_per_packet() {
+        let mut meter = Meter::new(false);
+        let now = Instant::now();
+        for sequence in 0..50 {
+            let arrival = Arrival {
+                sequence,
+                timestamp: u32::from(sequence) * 960,
+                marker: false,
+                key: false,
+                bytes: 80,
+                repair: false,
+            };
+            meter.arrive(now, arrival);
+        }
+        assert_eq!(meter.counts.frames, 50);
+        assert!(!meter.wants_key(now));
+    }
+}

@@ -1,0 +1,321 @@
+//! The receiving end of a classroom: sits in the `webrtc` crate's chain between SRTP and the application, counts what
+//! comes and keeps it from going further. Nothing is decoded, nothing is copied.
+//!
+//! Two interceptors: [`Unwrap`] next to the wire turns retransmissions (RFC 4588) back into what they repeat, so that the
+//! crate's NACK generator sees that its question was answered; [`Count`] at the far end measures and asks for keyframes.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rtc::interceptor::{
+    Attribute, AttributedPacket, Interceptor, NackGeneratorBuilder, Packet, ReceiverReportBuilder, Registry,
+    Slot, StreamInfo, TaggedPacket,
+};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::sansio::Protocol;
+use rtc::shared::TransportContext;
+use rtc::shared::error::Error;
+
+use crate::attend::meter::{Arrival, Meter};
+use crate::media::h264;
+
+/// Between the FEC decoder and the NACK generator.
+const UNWRAP_SLOT: usize = 6_500;
+/// Behind the last one of the crate's own.
+const COUNT_SLOT: usize = 14_000;
+/// Streams of one connection; what is beyond is not measured.
+const STREAMS_MAX: usize = 64;
+/// How often a missing packet is asked for.
+const NACKS: u16 = 8;
+/// Time between questions for the same packet.
+const NACK_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// The meters of one classroom, by SSRC.
+#[derive(Clone, Debug, Default)]
+pub struct Meters(Arc<Mutex<HashMap<u32, Meter>>>);
+
+impl Meters {
+    /// Looks at the meters.
+    pub fn lock(&self) -> MutexGuard<'_, HashMap<u32, Meter>> {
+        // A meter that panicked has a bug of its own; the others still tell the truth.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A chain that measures into these meters.
+    #[must_use]
+    pub fn chain(&self) -> Registry {
+        Registry::new()
+            .with(Slot::from(UNWRAP_SLOT), Unwrap::default())
+            .with(
+                Slot::NackGenerator,
+                NackGeneratorBuilder::new()
+                    .with_interval(NACK_EVERY)
+                    .with_max_nacks_per_packet(NACKS)
+                    .build(),
+            )
+            .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
+            .with(
+                Slot::from(COUNT_SLOT),
+                Count {
+                    meters: self.clone(),
+                    asks: VecDeque::new(),
+                    passed: VecDeque::new(),
+                    written: VecDeque::new(),
+                },
+            )
+    }
+}
+
+/// What a stream's retransmissions look like.
+#[derive(Clone, Copy, Debug)]
+struct Repeats {
+    ssrc: u32,
+    payload_type: u8,
+}
+
+/// Turns retransmissions back into the packets they repeat.
+#[derive(Default)]
+struct Unwrap {
+    /// By SSRC of the retransmissions.
+    repeats: HashMap<u32, Repeats>,
+    read: VecDeque<TaggedPacket>,
+    written: VecDeque<TaggedPacket>,
+}
+
+impl Unwrap {
+    /// `None` when the packet is only padding that probes the line.
+    fn unwrap(&self, mut message: TaggedPacket) -> Option<TaggedPacket> {
+        if let Packet::Rtp(packet) = &mut message.message.packet
+            && let Some(original) = self.repeats.get(&packet.header.ssrc)
+        {
+            let (number, _) = packet.payload.split_first_chunk::<2>()?;
+            packet.header.sequence_number = u16::from_be_bytes(*number);
+            packet.header.ssrc = original.ssrc;
+            packet.header.payload_type = original.payload_type;
+            packet.payload = packet.payload.slice(2..);
+            message.message.add(Attribute::Retransmission);
+        }
+        Some(message)
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Unwrap {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        let message = self.unwrap(message);
+        self.read.extend(message);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.read.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        self.written.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.written.pop_front()
+    }
+}
+
+impl Interceptor for Unwrap {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+
+    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+        if let Some(repeat) = info.ssrc_rtx
+            && self.repeats.len() < STREAMS_MAX
+        {
+            let original = Repeats {
+                ssrc: info.ssrc,
+                payload_type: info.payload_type,
+            };
+            self.repeats.insert(repeat, original);
+        }
+    }
+
+    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+        if let Some(repeat) = info.ssrc_rtx {
+            self.repeats.remove(&repeat);
+        }
+    }
+}
+
+/// Measures packets and swallows them.
+struct Count {
+    meters: Meters,
+    /// Keyframes to ask for.
+    asks: VecDeque<TaggedPacket>,
+    passed: VecDeque<TaggedPacket>,
+    written: VecDeque<TaggedPacket>,
+}
+
+impl Count {
+    fn count(&mut self, now: Instant, packet: &rtc::rtp::Packet, repair: bool) {
+        let mut meters = self.meters.lock();
+        let header = &packet.header;
+        let Some(meter) = meters.get_mut(&header.ssrc) else {
+            return;
+        };
+        let video = meter.is_video();
+        meter.arrive(
+            now,
+            Arrival {
+                sequence: header.sequence_number,
+                timestamp: header.timestamp,
+                marker: header.marker,
+                key: video && h264::look(&packet.payload).key,
+                bytes: packet.payload.len(),
+                repair,
+            },
+        );
+        if meter.wants_key(now) {
+            self.asks.push_back(TaggedPacket {
+                now,
+                transport: TransportContext::default(),
+                message: AttributedPacket::new(Packet::Rtcp(vec![Box::new(PictureLossIndication {
+                    sender_ssrc: 0,
+                    media_ssrc: header.ssrc,
+                })])),
+            });
+        }
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Count {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtp(packet) = &message.message.packet {
+            let repair = message.message.has(&Attribute::Retransmission);
+            self.count(message.now, packet, repair);
+        } else {
+            self.passed.push_back(message);
+        }
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.passed.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        self.written.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.asks.pop_front().or_else(|| self.written.pop_front())
+    }
+}
+
+impl Interceptor for Count {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+
+    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+        let kind = info.mime_type.to_ascii_lowercase();
+        let video = kind.starts_with("video/");
+        let media = !kind.ends_with("/rtx");
+        let mut meters = self.meters.lock();
+        if media && meters.len() < STREAMS_MAX {
+            meters.entry(info.ssrc).or_insert_with(|| Meter::new(video));
+        }
+    }
+
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use rtc::rtp::{self, Packet as RtpPacket};
+
+    fn info() -> StreamInfo {
+        StreamInfo {
+            ssrc: 1,
+            ssrc_rtx: Some(2),
+            payload_type: 102,
+            payload_type_rtx: Some(103),
+            mime_type: "video/H264".to_owned(),
+            clock_rate: 90_000,
+            ..Default::default()
+        }
+    }
+
+    fn packet(ssrc: u32, sequence: u16, payload: &'static [u8]) -> TaggedPacket {
+        TaggedPacket {
+            now: Instant::now(),
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtp(RtpPacket {
+                header: rtp::Header {
+                    version: 2,
+                    ssrc,
+                    sequence_number: sequence,
+                    marker: true,
+                    ..Default::default()
+                },
+                payload: Bytes::from_static(payload),
+            })),
+        }
+    }
+
+    fn read(unwrap: &mut Unwrap, message: TaggedPacket) -> Option<(u32, u16, Bytes, bool)> {
+        unwrap.handle_read(message).expect("never fails");
+        let message = unwrap.poll_read()?;
+        let repair = message.message.has(&Attribute::Retransmission);
+        let Packet::Rtp(packet) = message.message.packet else {
+            return None;
+        };
+        Some((
+            packet.header.ssrc,
+            packet.header.sequence_number,
+            packet.payload,
+            repair,
+        ))
+    }
+
+    #[test]
+    fn a_retransmission_becomes_what_it_repeats() {
+        let mut unwrap = Unwrap::default();
+        unwrap.bind_remote_stream(&info());
+        let repeated = read(&mut unwrap, packet(2, 900, &[0x01, 0x02, 0x65, 7]));
+        assert_eq!(repeated, Some((1, 0x0102, Bytes::from_static(&[0x65, 7]), true)));
+        let plain = read(&mut unwrap, packet(1, 5, &[0x65]));
+        assert_eq!(plain, Some((1, 5, Bytes::from_static(&[0x65]), false)));
+        assert_eq!(read(&mut unwrap, packet(2, 901, &[])), None, "probe");
+    }
+
+    #[test]
+    fn packets_are_counted_and_go_no_further() {
+        let meters = Meters::default();
+        let mut chain = meters.chain().build();
+        chain.bind_remote_stream(&info());
+        for sequence in [1, 2, 4] {
+            chain
+                .handle_read(packet(1, sequence, &[0x65, 1, 2]))
+                .expect("never fails");
+        }
+        chain
+            .handle_read(packet(2, 50, &[0, 3, 0x65, 1, 2]))
+            .expect("never fails");
+        assert!(chain.poll_read().is_none());
+        let meters = meters.lock();
+        let counts = &meters[&1].counts;
+        assert_eq!((counts.packets, counts.repaired, counts.lost), (3, 1, 0));
+    }
+}

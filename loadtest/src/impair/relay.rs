@@ -1,0 +1,204 @@
+//! The edge: a UDP relay with a [`Queue`] in each direction, for every client its own flow.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::queue::{Fate, Impairment, Queue};
+
+/// Clients at a time; packets of further ones are dropped.
+const FLOWS_MAX: usize = 4_096;
+/// Packets from the listening socket that wait for their flow; more are dropped.
+const WAITING_MAX: usize = 1_024;
+/// A flow without a packet for so long is forgotten.
+const IDLE: Duration = Duration::from_secs(60);
+/// Longest UDP payload.
+const PACKET_MAX: usize = 65_535;
+
+/// A relay that runs until it is dropped.
+#[derive(Debug)]
+pub struct Relay {
+    /// Where clients send to.
+    pub address: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Relay {
+    /// Listens on `listen` and relays to `to`. Each client's line exists from `start` and is drawn from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// When `listen` cannot be bound.
+    pub async fn start(
+        listen: SocketAddr,
+        to: SocketAddr,
+        impairment: Impairment,
+        seed: u64,
+    ) -> std::io::Result<Self> {
+        let socket = Arc::new(UdpSocket::bind(listen).await?);
+        let address = socket.local_addr()?;
+        let line = Line {
+            to,
+            impairment,
+            seed,
+            start: Instant::now(),
+        };
+        let task = tokio::spawn(listen_on(socket, line));
+        Ok(Self { address, task })
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    to: SocketAddr,
+    impairment: Impairment,
+    seed: u64,
+    start: Instant,
+}
+
+async fn listen_on(socket: Arc<UdpSocket>, line: Line) {
+    let mut flows: HashMap<SocketAddr, mpsc::Sender<Bytes>> = HashMap::new();
+    let mut buffer = vec![0; PACKET_MAX];
+    loop {
+        // An ICMP error of some client's shows up here; it does not concern the others.
+        let Ok((length, client)) = socket.recv_from(&mut buffer).await else {
+            continue;
+        };
+        let known = flows.get(&client).is_some_and(|flow| !flow.is_closed());
+        if !known {
+            flows.retain(|_, flow| !flow.is_closed());
+            if flows.len() >= FLOWS_MAX {
+                continue;
+            }
+            let number = u64::try_from(flows.len()).unwrap_or(0);
+            let Some(flow) = open(Arc::clone(&socket), client, line, number).await else {
+                continue;
+            };
+            flows.insert(client, flow);
+        }
+        if let Some(flow) = flows.get(&client) {
+            // A full channel is an overloaded line: the packet is lost.
+            let _ = flow.try_send(Bytes::copy_from_slice(&buffer[..length]));
+        }
+    }
+}
+
+async fn open(
+    listener: Arc<UdpSocket>,
+    client: SocketAddr,
+    line: Line,
+    number: u64,
+) -> Option<mpsc::Sender<Bytes>> {
+    let any: SocketAddr = match line.to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let server = UdpSocket::bind(any).await.ok()?;
+    server.connect(line.to).await.ok()?;
+    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let seed = line.seed.wrapping_add(number * 2);
+    let flow = Flow {
+        listener,
+        client,
+        server,
+        up: Queue::new(line.impairment, line.start, seed),
+        down: Queue::new(line.impairment, line.start, seed.wrapping_add(1)),
+    };
+    tokio::spawn(flow.run(receiver));
+    Some(sender)
+}
+
+struct Flow {
+    listener: Arc<UdpSocket>,
+    client: SocketAddr,
+    server: UdpSocket,
+    up: Queue<Bytes>,
+    down: Queue<Bytes>,
+}
+
+impl Flow {
+    async fn run(mut self, mut from_client: mpsc::Receiver<Bytes>) {
+        let mut buffer = vec![0; PACKET_MAX];
+        loop {
+            let now = Instant::now();
+            self.deliver(now).await;
+            let due = [self.up.deadline(), self.down.deadline()]
+                .into_iter()
+                .flatten()
+                .min();
+            let wake = due.unwrap_or(now + IDLE);
+            tokio::select! {
+                packet = from_client.recv() => {
+                    let Some(packet) = packet else { break };
+                    self.up.push(Instant::now(), packet);
+                }
+                received = self.server.recv(&mut buffer) => {
+                    if let Ok(length) = received {
+                        self.down.push(Instant::now(), Bytes::copy_from_slice(&buffer[..length]));
+                    }
+                }
+                () = tokio::time::sleep_until(wake.into()) => {
+                    if due.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        let (up, down): (Fate, Fate) = (self.up.fate(), self.down.fate());
+        tracing::debug!(?up, ?down, "a relayed flow ended");
+    }
+
+    async fn deliver(&mut self, now: Instant) {
+        // What an end refuses (nobody listens there any more) is lost, as on a real line.
+        while let Some(packet) = self.up.poll(now) {
+            let _ = self.server.send(&packet).await;
+        }
+        while let Some(packet) = self.down.poll(now) {
+            let _ = self.listener.send_to(&packet, self.client).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn packets_go_there_and_back_for_each_client() {
+        let server = UdpSocket::bind(LOCAL).await.expect("a free port");
+        let to = server.local_addr().expect("bound");
+        let relay = Relay::start(LOCAL, to, Impairment::default(), 1)
+            .await
+            .expect("a free port");
+        let echo = tokio::spawn(async move {
+            let mut buffer = [0; 64];
+            loop {
+                let (length, from) = server.recv_from(&mut buffer).await.expect("a packet");
+                server.send_to(&buffer[..length], from).await.expect("sent");
+            }
+        });
+        for word in [b"one", b"two"] {
+            let client = UdpSocket::bind(LOCAL).await.expect("a free port");
+            client.send_to(word, relay.address).await.expect("sent");
+            let mut buffer = [0; 64];
+            let received = tokio::time::timeout(PATIENCE, client.recv_from(&mut buffer));
+            let (length, from) = received.await.expect("in time").expect("a packet");
+            assert_eq!((&buffer[..length], from), (&word[..], relay.address));
+        }
+        echo.abort();
+    }
+}
