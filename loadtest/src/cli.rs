@@ -13,6 +13,7 @@ use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use crate::attend::run::{Arrive, Attendance, attend};
+use crate::footage::{self, Pattern};
 use crate::impair::queue::{Cut, Impairment};
 use crate::impair::relay::Relay;
 use crate::impair::through::BadLine;
@@ -36,6 +37,8 @@ enum Command {
     Attend(AttendArgs),
     /// Relay UDP over a bad line.
     Impair(ImpairArgs),
+    /// Make the robot teacher's footage: lesson.mp4 and screen.mp4. Skips what is there.
+    Footage(FootageArgs),
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +167,19 @@ struct ImpairArgs {
     line: LineArgs,
 }
 
+#[derive(Debug, Args)]
+struct FootageArgs {
+    /// Folder to make it in.
+    #[arg(long)]
+    out: PathBuf,
+    /// Its length. Without it, as long as the lesson takes.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: Option<u64>,
+    /// What is shown.
+    #[arg(long, value_enum, default_value = "lesson")]
+    pattern: Pattern,
+}
+
 /// Runs a command; what it has to say goes to standard output, the rest to standard error.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
@@ -190,6 +206,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Teach(args) => run_teach(args).await,
         Command::Attend(args) => run_attend(args).await,
         Command::Impair(args) => run_impair(args).await,
+        Command::Footage(args) => run_footage(&args),
     }
 }
 
@@ -268,6 +285,17 @@ async fn run_impair(args: ImpairArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     tracing::info!("relaying {} to {}", relay.address, args.to);
     interrupted().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_footage(args: &FootageArgs) -> anyhow::Result<ExitCode> {
+    let made = footage::make(&args.out, args.pattern, args.seconds)?;
+    let how = if made.cached { "was there" } else { "made" };
+    print(&format!(
+        "{how}: {} {}\n",
+        made.camera.display(),
+        made.screen.display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
