@@ -151,7 +151,7 @@ impl Board<'_> {
         let rim = format!(
             "{}\\1a&HFF&\\bord{:.1}\\3c{}",
             when.tags,
-            2.0 * self.scale,
+            2.6 * self.scale,
             self.palette.line
         );
         let outlined = When {

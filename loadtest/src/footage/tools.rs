@@ -121,7 +121,7 @@ impl Encoding<'_> {
             None => {}
         }
         add(&format!(
-            "-t {length} -vf {} -c:v libx264 -profile:v baseline -preset veryfast -pix_fmt yuv420p -bf 0",
+            "-t {length} -vf {} -c:v libx264 -profile:v baseline -preset superfast -pix_fmt yuv420p -bf 0",
             self.filter
         ));
         add(&format!(

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use super::tools;
 
 /// Words per minute and pitch of `espeak-ng`.
-const SPEED: &str = "150";
+const SPEED: &str = "190";
 const PITCH: &str = "62";
 /// A level this high opens the mouth wide.
 const LOUD: f64 = 6_000.0;
