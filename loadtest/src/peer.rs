@@ -148,7 +148,9 @@ impl Peer {
             streams: Vec::new(),
             send_encodings: Vec::new(),
         };
-        self.connection.add_transceiver_from_kind(kind, Some(only)).await?;
+        self.connection
+            .add_transceiver_from_kind(kind, Some(only))
+            .await?;
         Ok(())
     }
 

@@ -176,7 +176,10 @@ impl Meter {
         let Some(next) = self.next else {
             return i64::from(sequence);
         };
-        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers are taken modulo 2^16")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "sequence numbers are taken modulo 2^16"
+        )]
         let expected = next as u16;
         next + i64::from(sequence.wrapping_sub(expected).cast_signed())
     }
@@ -312,7 +315,11 @@ mod tests {
         source.meter.end(source.now);
         let counts = &source.meter.counts;
         assert_eq!(counts.lost, 1);
-        assert_eq!(counts.frames, 3 + 10, "frames 0 to 2, and 10 to 19 with their keyframe");
+        assert_eq!(
+            counts.frames,
+            3 + 10,
+            "frames 0 to 2, and 10 to 19 with their keyframe"
+        );
         assert_eq!(counts.broken_frames, 7);
     }
 
@@ -321,7 +328,10 @@ mod tests {
         let mut source = Source::new();
         source.send(15..36);
         assert_eq!(source.meter.counts.frames, 2);
-        assert_eq!(source.meter.first_frame, Some(source.now - Duration::from_millis(40)));
+        assert_eq!(
+            source.meter.first_frame,
+            Some(source.now - Duration::from_millis(40))
+        );
     }
 
     #[test]

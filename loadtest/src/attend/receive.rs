@@ -4,7 +4,7 @@
 //! Two interceptors: [`Unwrap`] next to the wire turns retransmissions (RFC 4588) back into what they repeat, so that the
 //! crate's NACK generator sees that its question was answered; [`Count`] at the far end measures and asks for keyframes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -59,6 +59,7 @@ impl Meters {
                 Slot::from(COUNT_SLOT),
                 Count {
                     meters: self.clone(),
+                    repeats: HashSet::new(),
                     asks: VecDeque::new(),
                     passed: VecDeque::new(),
                     written: VecDeque::new(),
@@ -153,6 +154,8 @@ impl Interceptor for Unwrap {
 /// Measures packets and swallows them.
 struct Count {
     meters: Meters,
+    /// SSRCs of retransmissions: the crate tells of them as of streams.
+    repeats: HashSet<u32>,
     /// Keyframes to ask for.
     asks: VecDeque<TaggedPacket>,
     passed: VecDeque<TaggedPacket>,
@@ -229,8 +232,14 @@ impl Interceptor for Count {
     fn bind_remote_stream(&mut self, info: &StreamInfo) {
         let kind = info.mime_type.to_ascii_lowercase();
         let video = kind.starts_with("video/");
-        let media = !kind.ends_with("/rtx");
         let mut meters = self.meters.lock();
+        if let Some(repeat) = info.ssrc_rtx
+            && self.repeats.len() < STREAMS_MAX
+        {
+            self.repeats.insert(repeat);
+            meters.remove(&repeat);
+        }
+        let media = !kind.ends_with("/rtx") && !self.repeats.contains(&info.ssrc);
         if media && meters.len() < STREAMS_MAX {
             meters.entry(info.ssrc).or_insert_with(|| Meter::new(video));
         }

@@ -180,7 +180,13 @@ impl Report {
 
     fn write(&self, out: &mut String, lines: usize) -> std::fmt::Result {
         let mut order: Vec<&Classroom> = self.classrooms.iter().collect();
-        order.sort_by_key(|one| (one.total.packets > 0, std::cmp::Reverse(one.total.lost), one.number));
+        order.sort_by_key(|one| {
+            (
+                one.total.packets > 0,
+                std::cmp::Reverse(one.total.lost),
+                one.number,
+            )
+        });
         writeln!(
             out,
             "classroom  packet ms  frame ms   packets   lost  repaired   frames  freezes"

@@ -265,13 +265,7 @@ async fn sit(seat: &Seat, shared: &Shared) {
 /// Joins once and watches until the deadline or until the connection is lost.
 async fn join(seat: &Seat, shared: &Shared) -> anyhow::Result<()> {
     let meters = Meters::default();
-    let mut peer = Peer::new(
-        &shared.identity,
-        &shared.local,
-        meters.chain(),
-        codecs::engine()?,
-    )
-    .await?;
+    let mut peer = Peer::new(&shared.identity, &shared.local, meters.chain(), codecs::engine()?).await?;
     peer.receive(RtpCodecKind::Audio).await?;
     for _ in 0..shared.videos {
         peer.receive(RtpCodecKind::Video).await?;
@@ -296,7 +290,9 @@ async fn watch_session(
         None => session.answer.clone(),
     };
     seat.lock().meters.push(meters.clone());
-    peer.accept(answer).await.context("the server's answer is unusable")?;
+    peer.accept(answer)
+        .await
+        .context("the server's answer is unusable")?;
     let mut state = peer.state();
     let up = tokio::time::timeout(CONNECT_MAX, connected(&mut state));
     let outcome = match up.await {

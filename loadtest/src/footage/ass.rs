@@ -56,10 +56,17 @@ impl Path {
         path.step('l', &[(right, bottom - radius)]);
         path.step(
             'b',
-            &[(right, bottom - pull), (right - pull, bottom), (right - radius, bottom)],
+            &[
+                (right, bottom - pull),
+                (right - pull, bottom),
+                (right - radius, bottom),
+            ],
         );
         path.step('l', &[(x + radius, bottom)]);
-        path.step('b', &[(x + pull, bottom), (x, bottom - pull), (x, bottom - radius)]);
+        path.step(
+            'b',
+            &[(x + pull, bottom), (x, bottom - pull), (x, bottom - radius)],
+        );
         path.step('l', &[(x, y + radius)]);
         path.step('b', &[(x, y + pull), (x + pull, y), (x + radius, y)]);
         path

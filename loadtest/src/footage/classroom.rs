@@ -50,7 +50,13 @@ pub fn draw(timeline: &Timeline, levels: &[f64]) -> String {
     }
     clock(&mut drawing, timeline.length);
     teacher(&mut drawing, timeline, levels);
-    desk(&mut drawing, When { layer: DESK, ..always });
+    desk(
+        &mut drawing,
+        When {
+            layer: DESK,
+            ..always
+        },
+    );
     for line in &timeline.lines {
         let when = When {
             from: line.start,
@@ -198,12 +204,7 @@ fn desk(drawing: &mut Drawing, when: When<'_>) {
     drawing.fill(
         when,
         Colour(0xf9_f7_f2),
-        &Path::polygon(&[
-            (912.0, 600.0),
-            (924.0, 582.0),
-            (1_004.0, 582.0),
-            (1_000.0, 600.0),
-        ]),
+        &Path::polygon(&[(912.0, 600.0), (924.0, 582.0), (1_004.0, 582.0), (1_000.0, 600.0)]),
     );
 }
 

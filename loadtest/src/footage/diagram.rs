@@ -56,7 +56,13 @@ impl Board<'_> {
     fn opening(&mut self, first: When<'_>, second: When<'_>) {
         self.words(first, 64.0, (384.0, 150.0), self.palette.ink, TITLES[0]);
         self.stroke(first, (150.0, 205.0), (618.0, 205.0), 4.0);
-        self.words(first, 30.0, (384.0, 250.0), self.palette.line, "三年级　数学　上册");
+        self.words(
+            first,
+            30.0,
+            (384.0, 250.0),
+            self.palette.line,
+            "三年级　数学　上册",
+        );
         for (index, parts) in [2, 3, 4].into_iter().enumerate() {
             let x = 244.0 + 140.0 * number(index);
             self.cake(second, (x, 335.0), 50.0, parts, 1);
@@ -123,11 +129,23 @@ impl Board<'_> {
         }
         self.left(first, 34.0, (430.0, 140.0), self.palette.ink, "① 对折两次");
         self.left(second, 34.0, (430.0, 215.0), self.palette.ink, "② 涂出四分之三");
-        self.left(second, 34.0, (430.0, 290.0), self.palette.accent, "③ 涂好了请举手");
+        self.left(
+            second,
+            34.0,
+            (430.0, 290.0),
+            self.palette.accent,
+            "③ 涂好了请举手",
+        );
     }
 
     fn summary(&mut self, first: When<'_>, second: When<'_>) {
-        self.left(first, 34.0, (90.0, 130.0), self.palette.ink, "把一个整体平均分成几份，");
+        self.left(
+            first,
+            34.0,
+            (90.0, 130.0),
+            self.palette.ink,
+            "把一个整体平均分成几份，",
+        );
         self.left(
             first,
             34.0,
@@ -195,7 +213,15 @@ impl Board<'_> {
         self.text(when, size, at, colour, 4, words);
     }
 
-    fn text(&mut self, when: When<'_>, size: f64, (x, y): (f64, f64), colour: Colour, align: u8, words: &str) {
+    fn text(
+        &mut self,
+        when: When<'_>,
+        size: f64,
+        (x, y): (f64, f64),
+        colour: Colour,
+        align: u8,
+        words: &str,
+    ) {
         let style = Text {
             size: size * self.scale * 1.25,
             colour,

@@ -146,10 +146,7 @@ fn face(drawing: &mut Drawing, when: When<'_>, x: f64, pose: Pose) {
             &rim,
         );
         drawing.fill(
-            When {
-                tags: &blush,
-                ..when
-            },
+            When { tags: &blush, ..when },
             Colour(0xe8_8a_80),
             &Path::ellipse(x + side * 40.0, 303.0, 11.0, 7.0),
         );
@@ -162,7 +159,11 @@ fn face(drawing: &mut Drawing, when: When<'_>, x: f64, pose: Pose) {
     let mouth = Path::curves(
         (x - half, 313.0),
         &[
-            [(x - half * 0.5, 313.0), (x + half * 0.5, 313.0), (x + half, 313.0)],
+            [
+                (x - half * 0.5, 313.0),
+                (x + half * 0.5, 313.0),
+                (x + half, 313.0),
+            ],
             [
                 (x + half * 0.6, 317.0 + deep),
                 (x - half * 0.6, 317.0 + deep),

@@ -7,7 +7,10 @@ use super::voice::Voice;
 
 /// What is said at each slide.
 pub const SCRIPT: [&[&str]; 7] = [
-    &["同学们好，今天我们学习分数的初步认识。", "请大家坐好，打开课本第九十页。"],
+    &[
+        "同学们好，今天我们学习分数的初步认识。",
+        "请大家坐好，打开课本第九十页。",
+    ],
     &[
         "这里有一个蛋糕，要平均分给两个小朋友。",
         "每人得到一半，我们用二分之一来表示。",
@@ -78,10 +81,7 @@ impl Timeline {
         Ok(Self::arrange(&sentences, length))
     }
 
-    fn arrange(
-        sentences: &[(usize, usize, &'static str, Voice)],
-        length: Option<Duration>,
-    ) -> (Self, Voice) {
+    fn arrange(sentences: &[(usize, usize, &'static str, Voice)], length: Option<Duration>) -> (Self, Voice) {
         let mut timeline = Self::default();
         let mut voice = Voice {
             rate: sentences.first().map_or(0, |sentence| sentence.3.rate),
@@ -92,7 +92,11 @@ impl Timeline {
             let mut last_slide = None;
             for (slide, sentence, text, spoken) in sentences {
                 if let Some(last) = last_slide.replace(*slide) {
-                    at += if last == *slide { BETWEEN_SENTENCES } else { BETWEEN_SLIDES };
+                    at += if last == *slide {
+                        BETWEEN_SENTENCES
+                    } else {
+                        BETWEEN_SLIDES
+                    };
                 }
                 voice.resize(at);
                 voice.append(spoken);
@@ -158,9 +162,7 @@ mod tests {
             rate: 1_000,
             samples: vec![9; 1_000],
         };
-        let sentences: Vec<_> = (0..4)
-            .map(|n| (n / 2, n % 2, "一", second.clone()))
-            .collect();
+        let sentences: Vec<_> = (0..4).map(|n| (n / 2, n % 2, "一", second.clone())).collect();
         Timeline::arrange(&sentences, length.map(Duration::from_secs))
     }
 

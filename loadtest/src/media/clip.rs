@@ -264,7 +264,10 @@ mod tests {
     fn splits_length_prefixed_units() {
         let sample = Bytes::from_static(&[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x41]);
         let nals = split(&sample, 4).expect("well-formed");
-        assert_eq!(nals, [Bytes::from_static(&[0x65, 1]), Bytes::from_static(&[0x41])]);
+        assert_eq!(
+            nals,
+            [Bytes::from_static(&[0x65, 1]), Bytes::from_static(&[0x41])]
+        );
     }
 
     #[test]

@@ -108,7 +108,9 @@ mod tests {
     use rtc::rtp::packetizer::Depacketizer;
 
     fn nal(kind: u8, length: usize) -> Bytes {
-        let mut nal: Vec<u8> = (0..length).map(|index| u8::try_from(index % 251).unwrap_or(0)).collect();
+        let mut nal: Vec<u8> = (0..length)
+            .map(|index| u8::try_from(index % 251).unwrap_or(0))
+            .collect();
         nal[0] = 0x60 | kind;
         nal.into()
     }

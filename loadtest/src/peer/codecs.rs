@@ -40,7 +40,8 @@ pub fn h264() -> RTCRtpCodecParameters {
             mime_type: "video/H264".to_owned(),
             clock_rate: 90_000,
             channels: 0,
-            sdp_fmtp_line: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f".to_owned(),
+            sdp_fmtp_line: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+                .to_owned(),
             rtcp_feedback: vec![
                 feedback("ccm", "fir"),
                 feedback("nack", ""),

@@ -164,7 +164,11 @@ impl Publication {
 
 impl Stream {
     fn new(video: bool, number: u32) -> Self {
-        let kind = if video { RtpCodecKind::Video } else { RtpCodecKind::Audio };
+        let kind = if video {
+            RtpCodecKind::Video
+        } else {
+            RtpCodecKind::Audio
+        };
         // Distinct by construction: the two lowest bits tell stream from retransmission.
         let ssrc = rand::random::<u32>() & !0xff | number << 1;
         let label = if video { "video" } else { "audio" };

@@ -145,8 +145,7 @@ impl Teacher<'_> {
                 Ok(End::Done) => return Ok(reconnects),
                 Ok(End::Lost) => {
                     wait = RETRY[0];
-                    self.progress
-                        .say("the connection was lost, publishing again ...");
+                    self.progress.say("the connection was lost, publishing again ...");
                 }
                 Err(error) => {
                     let refusal = error.downcast_ref::<WhipError>();
@@ -186,7 +185,9 @@ impl Teacher<'_> {
             Some(line) => line.lead(&session.answer).await?,
             None => session.answer.clone(),
         };
-        peer.accept(answer).await.context("the server's answer is unusable")?;
+        peer.accept(answer)
+            .await
+            .context("the server's answer is unusable")?;
         let mut state = peer.state();
         let end = tokio::select! {
             up = tokio::time::timeout(CONNECT_MAX, connected(&mut state)) => match up {

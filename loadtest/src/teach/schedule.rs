@@ -88,8 +88,14 @@ impl Schedule {
     /// `from` is where in the clip to begin; a looping schedule never ends.
     #[must_use]
     pub fn new(clips: &[Clip], looping: bool, from: Duration) -> Self {
-        let sounds = clips.iter().filter_map(|clip| clip.audio.clone()).map(Track::Audio);
-        let pictures = clips.iter().filter_map(|clip| clip.video.clone()).map(Track::Video);
+        let sounds = clips
+            .iter()
+            .filter_map(|clip| clip.audio.clone())
+            .map(Track::Audio);
+        let pictures = clips
+            .iter()
+            .filter_map(|clip| clip.video.clone())
+            .map(Track::Video);
         let tracks: Vec<Track> = sounds.chain(pictures).filter(|track| track.len() > 0).collect();
         let length = clips
             .iter()
@@ -181,7 +187,10 @@ impl Schedule {
             None if self.looping => (0, cursor.round + 1),
             None => return,
         };
-        if self.time(track, index, round).is_some_and(|due| due <= now + NEAR) {
+        if self
+            .time(track, index, round)
+            .is_some_and(|due| due <= now + NEAR)
+        {
             return;
         }
         self.cursors[track].round = round;
