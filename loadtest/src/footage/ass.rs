@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn colours_are_written_backwards() {
-        assert_eq!(Colour(0x0f_5c_4a).to_string(), "&H4A5C0F&");
+        assert_eq!(Colour(0x0f5c4a).to_string(), "&H4A5C0F&");
     }
 
     #[test]

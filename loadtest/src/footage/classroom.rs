@@ -11,19 +11,19 @@ use super::script::Timeline;
 /// How often she moves: every frame.
 pub const STEP: Duration = Duration::from_millis(40);
 
-const WALL: Colour = Colour(0xf1_ea_db);
-const WAINSCOT: Colour = Colour(0xcf_dd_d3);
-const WOOD: Colour = Colour(0xb0_80_48);
-const WOOD_DARK: Colour = Colour(0x8d_62_33);
-const BOARD: Colour = Colour(0x0f_5c_4a);
-const CHALK: Colour = Colour(0xf6_f4_ee);
-const RED: Colour = Colour(0xc8_3a_32);
-const DARK: Colour = Colour(0x33_38_36);
+const WALL: Colour = Colour(0xf1eadb);
+const WAINSCOT: Colour = Colour(0xcfddd3);
+const WOOD: Colour = Colour(0xb08048);
+const WOOD_DARK: Colour = Colour(0x8d6233);
+const BOARD: Colour = Colour(0x0f5c4a);
+const CHALK: Colour = Colour(0xf6f4ee);
+const RED: Colour = Colour(0xc83a32);
+const DARK: Colour = Colour(0x333836);
 const CHALKS: Palette = Palette {
-    line: Colour(0xe4_ea_e2),
+    line: Colour(0xe4eae2),
     ink: CHALK,
-    part: Colour(0xf2_c1_4e),
-    accent: Colour(0xff_d9_7a),
+    part: Colour(0xf2c14e),
+    accent: Colour(0xffd97a),
 };
 /// Middle of the teacher.
 const TEACHER: f64 = 1_048.0;
@@ -72,7 +72,7 @@ pub fn draw(timeline: &Timeline, levels: &[f64]) -> String {
 fn room(drawing: &mut Drawing, when: When<'_>) {
     drawing.fill(when, WALL, &Path::rect(0.0, 0.0, 1_280.0, 720.0));
     drawing.fill(when, WAINSCOT, &Path::rect(0.0, 560.0, 1_280.0, 160.0));
-    drawing.fill(when, Colour(0xb7_c9_bd), &Path::rect(0.0, 556.0, 1_280.0, 6.0));
+    drawing.fill(when, Colour(0xb7c9bd), &Path::rect(0.0, 556.0, 1_280.0, 6.0));
     let motto = Text {
         size: 38.0,
         colour: RED,
@@ -83,12 +83,12 @@ fn room(drawing: &mut Drawing, when: When<'_>) {
     drawing.fill(when, WOOD, &Path::rounded(50.0, 70.0, 800.0, 446.0, 8.0));
     drawing.fill(when, BOARD, &Path::rect(66.0, 86.0, 768.0, 414.0));
     drawing.fill(when, WOOD_DARK, &Path::rounded(40.0, 510.0, 820.0, 16.0, 5.0));
-    for (x, colour) in [(120.0, CHALK), (160.0, Colour(0xf2_c1_4e)), (200.0, CHALK)] {
+    for (x, colour) in [(120.0, CHALK), (160.0, Colour(0xf2c14e)), (200.0, CHALK)] {
         drawing.fill(when, colour, &Path::rounded(x, 503.0, 28.0, 7.0, 3.0));
     }
     drawing.fill(
         when,
-        Colour(0x4a_5a_66),
+        Colour(0x4a5a66),
         &Path::rounded(700.0, 494.0, 60.0, 17.0, 4.0),
     );
 }
@@ -127,7 +127,7 @@ fn clock(drawing: &mut Drawing, length: Duration) {
         tags: "",
     };
     drawing.fill(always, DARK, &Path::circle(x, y, radius + 5.0));
-    drawing.fill(always, Colour(0xff_ff_ff), &Path::circle(x, y, radius));
+    drawing.fill(always, Colour(0xffffff), &Path::circle(x, y, radius));
     for hour in 0..12 {
         let turn = f64::from(hour) / 12.0 * TAU;
         let at = |part: f64| (x + radius * part * turn.sin(), y - radius * part * turn.cos());
@@ -203,7 +203,7 @@ fn desk(drawing: &mut Drawing, when: When<'_>) {
     drawing.write(when, sign, (1_050.0, 672.0), "同　课");
     drawing.fill(
         when,
-        Colour(0xf9_f7_f2),
+        Colour(0xf9f7f2),
         &Path::polygon(&[(912.0, 600.0), (924.0, 582.0), (1_004.0, 582.0), (1_000.0, 600.0)]),
     );
 }

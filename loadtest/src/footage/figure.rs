@@ -2,17 +2,17 @@
 
 use super::ass::{Colour, Drawing, Path, When};
 
-const SKIN: Colour = Colour(0xf3_cf_ae);
-const SKIN_SHADE: Colour = Colour(0xe6_b7_92);
-const HAIR: Colour = Colour(0x33_29_26);
-const BLOUSE: Colour = Colour(0xd9_6c_4f);
-const BLOUSE_SHADE: Colour = Colour(0xc2_5a_40);
-const COLLAR: Colour = Colour(0xfb_f8_f2);
-const EYE: Colour = Colour(0x2b_22_20);
-const MOUTH: Colour = Colour(0x96_36_38);
+const SKIN: Colour = Colour(0xf3cfae);
+const SKIN_SHADE: Colour = Colour(0xe6b792);
+const HAIR: Colour = Colour(0x332926);
+const BLOUSE: Colour = Colour(0xd96c4f);
+const BLOUSE_SHADE: Colour = Colour(0xc25a40);
+const COLLAR: Colour = Colour(0xfbf8f2);
+const EYE: Colour = Colour(0x2b2220);
+const MOUTH: Colour = Colour(0x963638);
 const GLASSES: &str = "\\1a&HFF&\\bord2.5\\3c&H4A4038&";
 const BLUSH: &str = "\\1a&H90&\\blur4";
-const POINTER: Colour = Colour(0x8a_5a_2b);
+const POINTER: Colour = Colour(0x8a5a2b);
 
 /// How she stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,12 +147,12 @@ fn face(drawing: &mut Drawing, when: When<'_>, x: f64, pose: Pose) {
         );
         drawing.fill(
             When { tags: &blush, ..when },
-            Colour(0xe8_8a_80),
+            Colour(0xe88a80),
             &Path::ellipse(x + side * 40.0, 303.0, 11.0, 7.0),
         );
     }
     let bridge = Path::line((x - 5.0, 271.0), (x + 5.0, 271.0), 3.0);
-    drawing.fill(when, Colour(0x38_40_4a), &bridge);
+    drawing.fill(when, Colour(0x38404a), &bridge);
     let nose = Path::line((x, 286.0), (x + 3.0, 296.0), 3.0);
     drawing.fill(when, SKIN_SHADE, &nose);
     let (half, deep) = (17.0 - 4.0 * pose.mouth, 2.0 + 15.0 * pose.mouth);

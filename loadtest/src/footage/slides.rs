@@ -6,15 +6,15 @@ use super::ass::{Colour, Drawing, Path, Text, When};
 use super::diagram::{Board, Palette, TITLES};
 use super::script::Timeline;
 
-const PAPER: Colour = Colour(0xfb_fa_f6);
-const GREEN: Colour = Colour(0x0f_5c_4a);
-const CHALK: Colour = Colour(0xf6_f4_ee);
-const GREY: Colour = Colour(0x6c_76_72);
+const PAPER: Colour = Colour(0xfbfaf6);
+const GREEN: Colour = Colour(0x0f5c4a);
+const CHALK: Colour = Colour(0xf6f4ee);
+const GREY: Colour = Colour(0x6c7672);
 const PRINT: Palette = Palette {
-    line: Colour(0x2f_4a_43),
-    ink: Colour(0x21_2b_28),
-    part: Colour(0xf0_b4_3c),
-    accent: Colour(0xc8_55_32),
+    line: Colour(0x2f4a43),
+    ink: Colour(0x212b28),
+    part: Colour(0xf0b43c),
+    accent: Colour(0xc85532),
 };
 
 /// Draws all slides.

@@ -1,6 +1,7 @@
 //! Leads the media of a session over a bad line: a relay for each address in the server's SDP, written in its place.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::sync::Mutex;
@@ -43,16 +44,18 @@ impl BadLine {
             let Some((mut fields, target)) = udp_candidate(candidate) else {
                 continue;
             };
-            if !relays.contains_key(&target) {
-                let loopback: IpAddr = match target {
-                    SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                    SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-                };
-                let listen = SocketAddr::new(loopback, 0);
-                let relay = Relay::start(listen, target, self.impairment, self.seed).await?;
-                relays.insert(target, relay);
-            }
-            let address = relays.get(&target).map_or(target, |relay| relay.address);
+            let address = match relays.entry(target) {
+                Entry::Occupied(relay) => relay.get().address,
+                Entry::Vacant(place) => {
+                    let loopback: IpAddr = match target {
+                        SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                        SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+                    };
+                    let listen = SocketAddr::new(loopback, 0);
+                    let relay = Relay::start(listen, target, self.impairment, self.seed).await?;
+                    place.insert(relay).address
+                }
+            };
             let (ip, port) = (address.ip().to_string(), address.port().to_string());
             fields[4] = &ip;
             fields[5] = &port;

@@ -15,7 +15,7 @@ const FAR: [SocketAddr; 2] = [
 #[must_use]
 pub fn local_addresses(server: SocketAddr) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
-    let towards = route(server).unwrap_or_else(|| match server {
+    let towards = route(server).unwrap_or(match server {
         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
     });
