@@ -75,3 +75,22 @@ impl Metrics {
             .unwrap_or_default()
     }
 }
+
+/// One more in a gauge for as long as it lives.
+#[derive(Debug)]
+pub struct Held(IntGauge);
+
+impl Held {
+    /// Counts one more.
+    #[must_use]
+    pub fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

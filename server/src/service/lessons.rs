@@ -128,6 +128,20 @@ impl Lessons {
         }
     }
 
+    /// The lesson an address names that is to end: an id, or `demo` for the demo lesson that is live, or else the one that
+    /// was, so that ending twice ends once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lessons::resolve`], or when the store fails.
+    pub async fn resolve_end(&self, text: &str) -> Result<LessonId> {
+        let id = self.resolve(text)?;
+        match self.demo.get() {
+            Some(demo) if text == DEMO && self.get(id).await?.state != LessonState::Live => Ok(demo.taught()),
+            _ => Ok(id),
+        }
+    }
+
     /// Lessons that match, by start.
     ///
     /// # Errors

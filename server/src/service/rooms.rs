@@ -29,3 +29,29 @@ pub trait Rooms: Send + Sync + 'static {
     /// Whether media can be served, for `/readyz`.
     fn ready(&self) -> bool;
 }
+
+/// No live side: for tests of what needs none.
+#[derive(Debug, Default)]
+pub struct NoRooms;
+
+impl Rooms for NoRooms {
+    fn end_lesson(&self, _: LessonId) {}
+
+    fn live_recording(&self, _: LessonId) -> Option<Recording> {
+        None
+    }
+
+    fn terminal_revoked(&self, _: TerminalId) {}
+
+    fn shutdown(&self, _: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn metrics_text(&self) -> String {
+        String::new()
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}

@@ -11,6 +11,7 @@ use protocol::id::{ClassroomId, TerminalId};
 use protocol::signal::LessonState;
 use rand::Rng;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::broadcast;
 
 use super::access;
 use super::events::Events;
@@ -35,6 +36,8 @@ const UPCOMING: usize = 3;
 const AHEAD: Duration = Duration::days(14);
 /// Tries to find a code no other classroom waits for.
 const CODE_TRIES: usize = 16;
+/// How many revocations a slow reader may be behind.
+const REVOCATIONS: usize = 64;
 
 /// Use cases of terminals.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ pub struct Terminals {
     events: Events,
     tokens: Arc<Tokens>,
     lessons: Arc<Lessons>,
+    revoked: broadcast::Sender<TerminalId>,
     by_address: Limiter<IpAddr>,
     in_all: Limiter<()>,
 }
@@ -56,6 +60,7 @@ impl Terminals {
             events,
             tokens,
             lessons,
+            revoked: broadcast::Sender::new(REVOCATIONS),
             by_address: Limiter::new(PER_ADDRESS, WINDOW),
             in_all: Limiter::new(IN_ALL, WINDOW),
         }
@@ -121,6 +126,12 @@ impl Terminals {
     /// [`Error::NotPaired`] when it was revoked.
     pub async fn get(&self, id: TerminalId) -> Result<TerminalRow> {
         self.store.terminal(id).await?.ok_or(Error::NotPaired)
+    }
+
+    /// Devices that are revoked from now on. Whoever lags looks at its own anew.
+    #[must_use]
+    pub fn revocations(&self) -> broadcast::Receiver<TerminalId> {
+        self.revoked.subscribe()
     }
 
     /// What a device is told, and that it was seen.
@@ -281,6 +292,8 @@ impl Terminals {
                 .log(EventKind::TerminalRevoked, None, terminal.classroom, now)
                 .await?;
             self.lessons.terminal_revoked(terminal.id);
+            // Nobody may be listening.
+            let _ = self.revoked.send(terminal.id);
         }
         Ok(())
     }

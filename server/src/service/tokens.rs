@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::lessons::DEMO;
+use crate::config::TokenArgs;
 use crate::demo::DemoLessons;
+use crate::store::Store;
 
 /// How long a signed replay address works: longer than anybody watches at a sitting.
 const REPLAY_ADDRESS: Duration = Duration::hours(12);
@@ -223,6 +225,26 @@ impl Tokens {
         })
     }
 
+    /// What a join token says, if it is for this lesson; one for `demo` is for every lesson that is or was the demo lesson.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tokens::verify`], and when it is for another lesson.
+    pub fn verify_for(
+        &self,
+        lesson: LessonId,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<JoinClaims, TokenError> {
+        let mut claims = self.verify(token, now)?;
+        if self.is_for(&self.read(token, JOIN, now)?, lesson)? {
+            claims.lesson = lesson;
+            Ok(claims)
+        } else {
+            Err(TokenError::Invalid)
+        }
+    }
+
     /// Whether a token opens the replay of a lesson: one of [`Tokens::issue_replay`], or any join token of the lesson.
     ///
     /// # Errors
@@ -234,18 +256,19 @@ impl Tokens {
         token: &str,
         now: OffsetDateTime,
     ) -> Result<(), TokenError> {
-        let wire = match self.read(token, REPLAY, now) {
-            Err(TokenError::Invalid) => {
-                self.verify(token, now)?;
-                self.read(token, JOIN, now)?
-            }
-            other => other?,
-        };
-        let opens = match self.demo.get() {
+        match self.read(token, REPLAY, now) {
+            Ok(wire) if self.is_for(&wire, lesson)? => Ok(()),
+            Ok(_) => Err(TokenError::Invalid),
+            Err(TokenError::Invalid) => self.verify_for(lesson, token, now).map(|_| ()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_for(&self, wire: &Wire, lesson: LessonId) -> Result<bool, TokenError> {
+        Ok(match self.demo.get() {
             Some(demo) if wire.lesson == DEMO => demo.has(lesson),
-            _ => self.lesson_of(&wire)? == lesson,
-        };
-        if opens { Ok(()) } else { Err(TokenError::Invalid) }
+            _ => self.lesson_of(wire)? == lesson,
+        })
     }
 
     fn lesson_of(&self, wire: &Wire) -> Result<LessonId, TokenError> {
@@ -275,6 +298,59 @@ impl Tokens {
             Ok(wire)
         }
     }
+}
+
+/// The token `tongke token` prints, made from a data directory beside its running server.
+///
+/// # Errors
+///
+/// When the directory is no server's, or has no such lesson.
+pub async fn for_tool(args: &TokenArgs, now: OffsetDateTime) -> anyhow::Result<String> {
+    let shown = args.data.display();
+    anyhow::ensure!(
+        args.data.join("tongke.db").exists(),
+        "--data {shown:?} is no data directory of a server; start `tongke serve --data {shown}` once"
+    );
+    let store = Store::open(&args.data).await?;
+    let demo = args.lesson == DEMO;
+    let lesson = if demo {
+        let demo = DemoLessons::read(store.clone()).await?;
+        demo.map(|demo| demo.current())
+            .context("--lesson demo: this server was never started with --demo")?
+    } else {
+        let parsed = args.lesson.parse();
+        parsed.map_err(|_| {
+            anyhow::anyhow!(
+                "--lesson {:?} is wrong; allowed: a lesson's id, or demo",
+                args.lesson
+            )
+        })?
+    };
+    let row = store
+        .lesson(lesson)
+        .await?
+        .with_context(|| format!("--lesson {lesson}: there is no such lesson"))?;
+    let number = format!("{:08x}", rand::random::<u32>());
+    let role = Role::from(args.role);
+    let claims = JoinClaims {
+        lesson,
+        role,
+        name: if role == Role::Teacher {
+            row.teacher_name
+        } else {
+            format!("tool {number}")
+        },
+        school: store.places().await?.school_body(row.school).name,
+        seat: Seat::Tool(number),
+        expires_at: now + Duration::hours(i64::from(args.hours)),
+    };
+    store.close().await?;
+    let tokens = Tokens::open(&args.data)?;
+    Ok(if demo {
+        tokens.issue_demo(&claims)?
+    } else {
+        tokens.issue(&claims)?
+    })
 }
 
 /// Reads the key, or makes one that only this account can read.

@@ -6,7 +6,8 @@ use protocol::id::{ClassroomId, CourseId, LessonId, SchoolId, UserId};
 use protocol::signal::LessonState;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, TransactionTrait,
+    ActiveModelTrait, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    Set, TransactionTrait,
 };
 use time::OffsetDateTime;
 
@@ -163,37 +164,20 @@ impl Store {
     ///
     /// When the database fails.
     pub async fn lessons(&self, filter: &LessonFilter) -> Result<Vec<LessonRow>> {
-        let mut query = lesson::Entity::find()
+        let query = select(filter)
             .order_by_asc(lesson::Column::StartsMs)
             .order_by_asc(lesson::Column::Id);
-        if let Some(ids) = &filter.ids {
-            query = query.filter(lesson::Column::Id.is_in(ids.iter().map(|id| id.0)));
-        }
-        if let Some(from) = filter.from {
-            query = query.filter(lesson::Column::EndsMs.gt(ms(from)));
-        }
-        if let Some(to) = filter.to {
-            query = query.filter(lesson::Column::StartsMs.lt(ms(to)));
-        }
-        if let Some(teacher) = filter.teacher {
-            query = query.filter(lesson::Column::TeacherId.eq(teacher.0));
-        }
-        if let Some(course) = filter.course {
-            query = query.filter(lesson::Column::CourseId.eq(course.0));
-        }
-        if let Some(classroom) = filter.classroom {
-            let attended = Query::select()
-                .column(lesson_classroom::Column::LessonId)
-                .from(lesson_classroom::Entity)
-                .and_where(lesson_classroom::Column::ClassroomId.eq(classroom.0))
-                .to_owned();
-            query = query.filter(lesson::Column::Id.in_subquery(attended));
-        }
-        if let Some(states) = &filter.states {
-            query = query.filter(lesson::Column::State.is_in(states.iter().map(|state| state_word(*state))));
-        }
         let rows = query.limit(filter.limit).all(&self.db).await?;
         self.complete(rows).await
+    }
+
+    /// How many lessons match.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn count_lessons(&self, filter: &LessonFilter) -> Result<u64> {
+        Ok(select(filter).count(&self.db).await?)
     }
 
     /// Adds what courses, teachers and attendance say; three queries however many lessons.
@@ -274,4 +258,35 @@ impl Store {
         }
         Ok(update.exec(&self.db).await?.rows_affected == 1)
     }
+}
+
+fn select(filter: &LessonFilter) -> Select<lesson::Entity> {
+    let mut query = lesson::Entity::find();
+    if let Some(ids) = &filter.ids {
+        query = query.filter(lesson::Column::Id.is_in(ids.iter().map(|id| id.0)));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(lesson::Column::EndsMs.gt(ms(from)));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(lesson::Column::StartsMs.lt(ms(to)));
+    }
+    if let Some(teacher) = filter.teacher {
+        query = query.filter(lesson::Column::TeacherId.eq(teacher.0));
+    }
+    if let Some(course) = filter.course {
+        query = query.filter(lesson::Column::CourseId.eq(course.0));
+    }
+    if let Some(classroom) = filter.classroom {
+        let attended = Query::select()
+            .column(lesson_classroom::Column::LessonId)
+            .from(lesson_classroom::Entity)
+            .and_where(lesson_classroom::Column::ClassroomId.eq(classroom.0))
+            .to_owned();
+        query = query.filter(lesson::Column::Id.in_subquery(attended));
+    }
+    if let Some(states) = &filter.states {
+        query = query.filter(lesson::Column::State.is_in(states.iter().map(|state| state_word(*state))));
+    }
+    query
 }
