@@ -222,7 +222,12 @@ impl Dtls {
     /// When [`Self::handle_timeout`] is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match &self.state {
-            State::Running { endpoint, .. } => endpoint.poll_timeout(&PEER),
+            // Once it is through, a flight is only repeated when the peer repeats its own.
+            State::Running {
+                endpoint,
+                done: false,
+                ..
+            } => endpoint.poll_timeout(&PEER),
             _ => None,
         }
     }

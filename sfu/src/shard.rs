@@ -4,6 +4,7 @@
 //! A peer belongs to one shard. A track's home is the shard of its publisher; shards with viewers of it subscribe there and get
 //! each packet once.
 
+mod agreement;
 mod connection;
 mod control;
 mod datagrams;
@@ -14,6 +15,7 @@ mod reports;
 mod tap;
 mod timers;
 mod track;
+mod tracks;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

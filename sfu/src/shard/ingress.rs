@@ -13,7 +13,8 @@ use crate::negotiated::Payload;
 use crate::packet::{Generation, Packet};
 use crate::receive::missing::Missing;
 use crate::receive::statistics::Statistics;
-use crate::rtp::{Header, extension, payload, red};
+use crate::rtp::extension::{self, Carried};
+use crate::rtp::{Header, payload, red};
 use crate::srtp::{OpenError, extend};
 
 /// What a payload type says of a packet.
@@ -93,86 +94,129 @@ impl Shard {
             metrics.dropped_rtp_stream.inc();
             return;
         };
-        let received = if form == Form::Rtx {
-            connection.sources.insert(header.ssrc, (section, true));
+        connection
+            .sources
+            .insert(header.ssrc, (section, form == Form::Rtx));
+        let unpacked = if form == Form::Rtx {
             unwrap_rtx(connection, section, &payload, header, packet)
         } else {
-            connection.sources.insert(header.ssrc, (section, false));
-            let fresh = match &connection.incoming[section].stream {
-                Some(stream) => stream.ssrc != header.ssrc,
-                None => true,
-            };
-            if fresh {
+            let current = connection.incoming[section].stream.as_ref();
+            if current.is_none_or(|stream| stream.ssrc != header.ssrc) {
                 self.generations += 1;
                 // Rises over shards too, because it begins with the time.
                 let generation = self.config.clock.unix_us(now) << 10 | self.generations & 0x3ff;
-                begin_stream(
-                    now,
-                    connection,
-                    section,
-                    header.ssrc,
-                    Generation(generation),
-                    &payload,
-                );
+                let generation = Generation(generation);
+                begin_stream(now, connection, section, header.ssrc, generation, &payload);
             }
-            let whole = plain_header(header, packet);
-            Some((sequence, header.timestamp, header.marker, header.len, whole))
+            Some(Unpacked {
+                index: sequence,
+                data: without_padding(header, packet),
+            })
         };
-        let Some((sequence, timestamp, marker, header_len, data)) = received else {
+        let Some(unpacked) = unpacked else {
             return;
         };
-        let Some(stream) = connection.incoming[section].stream.as_mut() else {
+        let Some(taken) = take(now, connection, section, form, &payload, &unpacked, header) else {
             return;
         };
-        stream.codec = payload.codec;
-        let repaired = stream.missing.received(now, sequence) && form == Form::Rtx;
-        if form == Form::Rtx {
-            if !repaired {
-                return;
-            }
+        if taken.repaired {
             metrics.rtp_repaired.inc();
-        } else {
-            stream.statistics.received(now, sequence, timestamp);
         }
-        let hopeless = stream.missing.take_hopeless();
-        stream.last_packet = now;
-        let starts = !std::mem::replace(&mut stream.flowing, true);
-        let generation = stream.generation;
         let incoming = &connection.incoming[section];
         let track = incoming.track;
-        let payload_bytes = &data[header_len..];
-        let primary = match form {
-            Form::Red => red::primary(payload_bytes).map_or(&[][..], |(_, data)| data),
-            _ => payload_bytes,
-        };
-        let packet = Packet {
-            generation,
-            index: sequence,
-            timestamp,
-            marker,
-            codec: payload.codec,
-            profile_level_id: payload.profile_level_id,
-            red: form == Form::Red,
-            keyframe: payload::starts_keyframe(payload.codec, primary),
-            carried: extension::carried(packet, header, &incoming.extensions),
-            arrival: now,
-            payload: header_len..data.len(),
-            data,
-        };
-        let peer = connection.peer;
-        if starts {
+        let carried = extension::carried(packet, header, &incoming.extensions);
+        let packet = shared(now, taken.generation, form, &payload, unpacked, header, carried);
+        if taken.starts {
             out.event(Event::TrackFlowing {
-                peer,
+                peer: connection.peer,
                 track,
                 codec: payload.codec,
             });
         }
-        if hopeless {
+        if taken.hopeless {
             self.want_keyframe(now, track);
         }
         let at = self.track(track);
         self.schedule_connection(index);
-        self.forward(now, at, Arc::new(packet), repaired, out);
+        self.forward(now, at, Arc::new(packet), taken.repaired, out);
+    }
+}
+
+/// A packet of a stream, out of RTX if it came so.
+struct Unpacked {
+    /// Extended sequence number.
+    index: u64,
+    /// From its header on, which is as long as the one it came with.
+    data: Bytes,
+}
+
+/// What a packet meant for its stream.
+struct Taken {
+    generation: Generation,
+    repaired: bool,
+    /// The stream begins to flow.
+    starts: bool,
+    /// So much was lost that a keyframe is needed.
+    hopeless: bool,
+}
+
+/// Enters a packet into its stream's books. `None` when it was repaired before.
+fn take(
+    now: Instant,
+    connection: &mut Connection,
+    section: usize,
+    form: Form,
+    payload: &Payload,
+    unpacked: &Unpacked,
+    header: &Header,
+) -> Option<Taken> {
+    let stream = connection.incoming[section].stream.as_mut()?;
+    let fills = stream.missing.received(now, unpacked.index);
+    let repaired = form == Form::Rtx;
+    if !repaired {
+        stream.statistics.received(now, unpacked.index, header.timestamp);
+    } else if !fills {
+        return None;
+    }
+    stream.codec = payload.codec;
+    stream.last_packet = now;
+    Some(Taken {
+        generation: stream.generation,
+        repaired,
+        starts: !std::mem::replace(&mut stream.flowing, true),
+        hopeless: stream.missing.take_hopeless(),
+    })
+}
+
+/// The packet as everything else sees it.
+fn shared(
+    now: Instant,
+    generation: Generation,
+    form: Form,
+    payload: &Payload,
+    unpacked: Unpacked,
+    header: &Header,
+    carried: Carried,
+) -> Packet {
+    let Unpacked { index, data } = unpacked;
+    let body = data.get(header.len..).unwrap_or(&[]);
+    let primary = match form {
+        Form::Red => red::primary(body).map_or(&[][..], |(_, data)| data),
+        _ => body,
+    };
+    Packet {
+        generation,
+        index,
+        timestamp: header.timestamp,
+        marker: header.marker,
+        codec: payload.codec,
+        profile_level_id: payload.profile_level_id,
+        red: form == Form::Red,
+        keyframe: payload::starts_keyframe(payload.codec, primary),
+        carried,
+        arrival: now,
+        payload: header.len..data.len(),
+        data,
     }
 }
 
@@ -251,7 +295,7 @@ fn begin_stream(
 }
 
 /// The packet without padding.
-fn plain_header(header: &Header, packet: &[u8]) -> Bytes {
+fn without_padding(header: &Header, packet: &[u8]) -> Bytes {
     let mut data = BytesMut::from(packet);
     if header.padding {
         data[0] &= !0x20;
@@ -259,26 +303,28 @@ fn plain_header(header: &Header, packet: &[u8]) -> Bytes {
     data.freeze()
 }
 
-/// Sequence number, timestamp, marker, length of the header and the packet inside an RTX packet (RFC 4588 §4).
+/// The packet inside an RTX packet (RFC 4588 §4).
 fn unwrap_rtx(
     connection: &Connection,
     section: usize,
     payload: &Payload,
     header: &Header,
     packet: &[u8],
-) -> Option<(u64, u32, bool, usize, Bytes)> {
+) -> Option<Unpacked> {
     let stream = connection.incoming[section].stream.as_ref()?;
-    let original = packet.get(header.len..)?.first_chunk::<2>()?;
-    let original = u16::from_be_bytes(*original);
-    let index = extend(stream.missing.highest()?, original);
+    let (original, rest) = packet.get(header.len..)?.split_first_chunk::<2>()?;
+    let sequence = u16::from_be_bytes(*original);
     let mut data = BytesMut::with_capacity(packet.len() - 2);
     data.extend_from_slice(&packet[..header.len]);
-    data.extend_from_slice(&packet[header.len + 2..]);
+    data.extend_from_slice(rest);
     data[0] &= !0x20;
     data[1] = data[1] & 0x80 | payload.pt;
-    data[2..4].copy_from_slice(&original.to_be_bytes());
+    data[2..4].copy_from_slice(original);
     data[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
-    Some((index, header.timestamp, header.marker, header.len, data.freeze()))
+    Some(Unpacked {
+        index: extend(stream.missing.highest()?, sequence),
+        data: data.freeze(),
+    })
 }
 
 #[cfg(test)]

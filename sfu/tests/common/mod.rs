@@ -99,6 +99,8 @@ pub struct Lesson {
     sounds: u64,
     /// Who sends media.
     pub teaching: Vec<usize>,
+    /// Real time spent in the engine on datagrams and deadlines.
+    pub spent: Duration,
 }
 
 impl Lesson {
@@ -120,6 +122,7 @@ impl Lesson {
             next_sound: now,
             sounds: 0,
             teaching: Vec::new(),
+            spent: Duration::ZERO,
         }
     }
 
@@ -291,14 +294,18 @@ impl Lesson {
                     client.due = self.now;
                 }
             } else {
+                let begin = Instant::now();
                 self.core.receive(self.now, &datagram);
+                self.spent += begin.elapsed();
             }
         }
     }
 
     fn due(&mut self) {
         if self.core.deadline().is_some_and(|at| at <= self.now) {
+            let begin = Instant::now();
             self.core.timeout(self.now);
+            self.spent += begin.elapsed();
         }
         for client in &mut self.clients {
             if client.due <= self.now {

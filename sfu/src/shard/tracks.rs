@@ -1,0 +1,197 @@
+//! Tracks of a shard: their viewers, their home, their recorders.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use protocol::id::TrackId;
+
+use super::connection::Phase;
+use super::tap::{TapFeed, TapLink};
+use super::track::{Subscriber, Track};
+use super::{Outlet, Relay, Shard};
+
+impl Shard {
+    /// The index of a track, which is made if it is not known.
+    pub(super) fn track(&mut self, id: TrackId) -> usize {
+        if let Some(&at) = self.by_track.get(&id) {
+            return at;
+        }
+        let at = self.tracks.insert(Track::new(id));
+        self.by_track.insert(id, at);
+        self.config.metrics.tracks.inc();
+        at
+    }
+
+    pub(super) fn drop_unused(&mut self, at: usize) {
+        if self.tracks.get(at).is_some_and(Track::unused) {
+            let track = self.tracks.remove(at);
+            self.by_track.remove(&track.id);
+            self.pending.retain(|pending| *pending != at);
+            self.config.metrics.tracks.dec();
+        }
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        now: Instant,
+        connection: usize,
+        ssrc: u32,
+        id: TrackId,
+        out: &mut dyn Outlet,
+    ) {
+        let at = self.track(id);
+        let track = &mut self.tracks[at];
+        let first = track.subscribers.is_empty();
+        track.subscribers.push(Subscriber { connection, ssrc });
+        if first
+            && let Some(home) = track.home
+            && home != self.config.id
+        {
+            out.relay(home, Relay::Subscribe(id, self.config.id));
+        }
+        // One that is not up yet asks when it is.
+        let up = self
+            .connections
+            .get(connection)
+            .is_some_and(|known| known.phase == Phase::Up);
+        if up {
+            self.want_keyframe(now, id);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, connection: usize, ssrc: u32, id: TrackId, out: &mut dyn Outlet) {
+        let Some(&at) = self.by_track.get(&id) else {
+            return;
+        };
+        let track = &mut self.tracks[at];
+        track
+            .subscribers
+            .retain(|known| *known != Subscriber { connection, ssrc });
+        if track.subscribers.is_empty()
+            && let Some(home) = track.home
+            && home != self.config.id
+        {
+            out.relay(home, Relay::Unsubscribe(id, self.config.id));
+        }
+        self.drop_unused(at);
+    }
+
+    pub(super) fn unpublish(&mut self, connection: usize, id: TrackId) {
+        let Some(&at) = self.by_track.get(&id) else {
+            return;
+        };
+        let track = &mut self.tracks[at];
+        if track.publisher.is_some_and(|(_, by)| by == connection) {
+            track.publisher = None;
+            track.live = None;
+            track.clock = None;
+            for tap in &mut track.taps {
+                tap.down();
+            }
+        }
+        self.drop_unused(at);
+    }
+
+    pub(super) fn set_home(&mut self, now: Instant, id: TrackId, home: Option<usize>, out: &mut dyn Outlet) {
+        let at = self.track(id);
+        let own = self.config.id;
+        let track = &mut self.tracks[at];
+        let before = std::mem::replace(&mut track.home, home);
+        if before != home && !track.subscribers.is_empty() {
+            if let Some(before) = before.filter(|before| *before != own) {
+                out.relay(before, Relay::Unsubscribe(id, own));
+            }
+            if let Some(home) = home.filter(|home| *home != own) {
+                out.relay(home, Relay::Subscribe(id, own));
+            }
+        }
+        if home != Some(own) {
+            track.remote.clear();
+            track.live = None;
+            for tap in &mut track.taps {
+                tap.down();
+            }
+        }
+        let wanted = home.is_some() && !track.subscribers.is_empty();
+        for feed in self.taps.clone() {
+            self.link_tap(&feed, id);
+        }
+        if wanted {
+            self.want_keyframe(now, id);
+        }
+        self.drop_unused(at);
+    }
+
+    pub(super) fn handle_relay(&mut self, now: Instant, relay: Relay, out: &mut dyn Outlet) {
+        match relay {
+            Relay::Packet(id, packet) => {
+                if let Some(&at) = self.by_track.get(&id) {
+                    self.forward(now, at, packet, false, out);
+                }
+            }
+            Relay::Clock(id, clock) => {
+                if let Some(&at) = self.by_track.get(&id) {
+                    self.tracks[at].clock = Some(clock);
+                }
+            }
+            Relay::Subscribe(id, shard) => {
+                let at = self.track(id);
+                let track = &mut self.tracks[at];
+                if !track.remote.contains(&shard) {
+                    track.remote.push(shard);
+                }
+                if let Some(clock) = track.clock {
+                    out.relay(shard, Relay::Clock(id, clock));
+                }
+                self.want_keyframe(now, id);
+            }
+            Relay::Unsubscribe(id, shard) => {
+                if let Some(&at) = self.by_track.get(&id) {
+                    self.tracks[at].remote.retain(|known| *known != shard);
+                    self.drop_unused(at);
+                }
+            }
+            Relay::Keyframe(id) => self.want_keyframe(now, id),
+        }
+    }
+
+    pub(super) fn retap(&mut self, feed: &Arc<TapFeed>, tracks: &[TrackId]) {
+        feed.set_tracks(tracks);
+        let known: Vec<TrackId> = self.tracks.iter().map(|(_, track)| track.id).collect();
+        for id in known {
+            self.link_tap(feed, id);
+        }
+    }
+
+    /// Attaches a recorder to a track of this shard, or detaches it.
+    pub(super) fn link_tap(&mut self, feed: &Arc<TapFeed>, id: TrackId) {
+        let Some(&at) = self.by_track.get(&id) else {
+            return;
+        };
+        let own = self.config.id;
+        let track = &mut self.tracks[at];
+        let wanted = feed.wants(id) && track.home == Some(own);
+        let linked = track.taps.iter().position(|link| Arc::ptr_eq(&link.feed, feed));
+        match (wanted, linked) {
+            (true, None) => {
+                let mut link = TapLink::new(Arc::clone(feed));
+                if let (Some((generation, codec)), Some((peer, _))) = (track.live, track.publisher) {
+                    link.number(id, peer, generation, codec);
+                    if let Some(report) = &track.clock {
+                        link.report(report, &self.config.clock, &self.config.metrics);
+                    }
+                }
+                track.taps.push(link);
+            }
+            (false, Some(at)) => track.taps.swap_remove(at).down(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn close_taps(&mut self, close: impl Fn(&TapFeed) -> bool) {
+        self.taps.retain(|feed| !close(feed));
+        for (_, track) in &mut self.tracks {
+            track.taps.retain(|link| !close(&link.feed));
+        }
+    }
+}
