@@ -1,15 +1,17 @@
 //! `tongke-recorder`: reads the tap on standard input, writes the recording, says on standard output how it goes.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::Parser;
 use protocol::tap::{Frame, Status};
 use recorder::{Options, Recorder, Splitter};
+use rustix::event::{PollFd, PollFlags};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// Records one lesson to crash-safe CMAF. Started by the server, one process per lesson.
@@ -24,16 +26,13 @@ struct Arguments {
     reserve_bytes: u64,
 }
 
-enum Input {
-    Bytes(Vec<u8>),
-    End,
-}
-
-/// Pieces of input that may wait; beyond, the server waits.
-const MAX_INPUT: usize = 64;
+/// Read at once at most.
 const PIECE: usize = 64 << 10;
 /// Without input, time goes on in such steps.
-const STEP: Duration = Duration::from_millis(100);
+const STEP: rustix::event::Timespec = rustix::event::Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -59,35 +58,24 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         free_space: recorder::free_space(),
     };
     let mut recorder = Recorder::open(&arguments.dir, options)?;
-    let (sender, inputs) = sync_channel(MAX_INPUT);
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])?;
-    let stop = sender.clone();
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            if signals.forever().next().is_some() {
-                let _ = stop.send(Input::End);
-            }
-        })?;
-    std::thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(move || read(&sender))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register(signal, stop.clone())?;
+    }
+    let mut input = vec![0; PIECE];
     let mut splitter = Splitter::default();
     let mut clock = Clock::new();
     say_all(&mut recorder)?;
-    loop {
-        match inputs.recv_timeout(STEP) {
-            Ok(Input::Bytes(bytes)) => splitter.feed(&bytes, |body| {
+    while !stop.load(Ordering::Relaxed) && !recorder.finish_asked() {
+        match read(&mut input)? {
+            Read::Bytes(length) => splitter.feed(&input[..length], |body| {
                 clock.see(body);
                 recorder.take(body)
             })?,
-            Ok(Input::End) | Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => recorder.tick(clock.now_us())?,
+            Read::Nothing => recorder.tick(clock.now_us())?,
+            Read::End => break,
         }
         say_all(&mut recorder)?;
-        if recorder.finish_asked() {
-            break;
-        }
     }
     finish(recorder, &clock)
 }
@@ -110,27 +98,27 @@ fn finish(mut recorder: Recorder, clock: &Clock) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads standard input to its end.
-fn read(inputs: &SyncSender<Input>) {
-    let mut stdin = std::io::stdin().lock();
-    loop {
-        let mut piece = vec![0; PIECE];
-        let input = match stdin.read(&mut piece) {
-            Ok(0) => Input::End,
-            Ok(length) => {
-                piece.truncate(length);
-                Input::Bytes(piece)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                tracing::error!(%error, "standard input");
-                Input::End
-            }
-        };
-        let end = matches!(input, Input::End);
-        if inputs.send(input).is_err() || end {
-            return;
-        }
+enum Read {
+    Bytes(usize),
+    Nothing,
+    End,
+}
+
+/// Waits for input, at most for [`STEP`].
+fn read(piece: &mut [u8]) -> anyhow::Result<Read> {
+    let stdin = std::io::stdin();
+    let mut wanted = [PollFd::new(&stdin, PollFlags::IN)];
+    match rustix::event::poll(&mut wanted, Some(&STEP)) {
+        Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Read::Nothing),
+        Ok(_) => {}
+        Err(error) => return Err(error).context("standard input"),
+    }
+    // Not by `Stdin`, whose buffer poll knows nothing of.
+    match rustix::io::read(&stdin, piece) {
+        Ok(0) => Ok(Read::End),
+        Ok(length) => Ok(Read::Bytes(length)),
+        Err(rustix::io::Errno::INTR) => Ok(Read::Nothing),
+        Err(error) => Err(error).context("standard input"),
     }
 }
 

@@ -46,8 +46,16 @@ pub(crate) struct Packer {
     epoch: Option<(gst::Caps, Mux)>,
     open: Option<Open>,
     held: Option<Held>,
+    /// Samples of the open part that the muxer has not got yet.
+    pending: Vec<Sample>,
+    /// Samples the muxer got since the last split.
+    given: usize,
     end_us: u64,
 }
+
+/// The muxer writes a part when it has got so many samples of the next one. It gets those at once and the rest of a part
+/// together: each time it wakes costs more than the muxing.
+const GIVEN_AT_ONCE: usize = 2;
 
 /// Whether samples of both caps can go into one epoch.
 fn same_epoch(a: &gst::Caps, b: &gst::Caps) -> bool {
@@ -77,6 +85,8 @@ impl Packer {
             epoch: None,
             open: None,
             held: None,
+            pending: Vec::new(),
+            given: 0,
             end_us,
         }
     }
@@ -147,6 +157,8 @@ impl Packer {
         self.held = None;
         self.open = None;
         self.epoch = None;
+        self.pending.clear();
+        self.given = 0;
         self.end_us = end_us;
     }
 
@@ -178,17 +190,8 @@ impl Packer {
                 Mux::new(self.track, &caps, timescale, &self.writer)?,
             ));
         }
-        let split = self.split(&sample, filled);
-        let Some((_, mux)) = &self.epoch else {
-            return Ok(());
-        };
-        if let (Some(split), Some(open)) = (split, self.open.as_mut()) {
-            open.plan.last = split == Split::Segment;
-            mux.split(split, open.plan);
-            match split {
-                Split::Part => open.plan = PartPlan::new(&sample, false, filled),
-                Split::Segment => self.open = None,
-            }
+        if let Some(split) = self.split(&sample, filled) {
+            self.end_part(split, &sample, filled)?;
         }
         let open = self.open.get_or_insert_with(|| Open {
             segment_at_us: sample.at_us,
@@ -197,7 +200,36 @@ impl Packer {
         open.plan.samples += 1;
         open.plan.duration_us = sample.at_us + sample.duration_us - open.plan.at_us;
         self.end_us = sample.at_us + sample.duration_us;
-        mux.push(sample)
+        self.pending.push(sample);
+        if self.given < GIVEN_AT_ONCE {
+            self.give()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The muxer gets what it has not got yet.
+    fn give(&mut self) -> Result<(), Error> {
+        self.given += self.pending.len();
+        match &self.epoch {
+            Some((_, mux)) => self.pending.drain(..).try_for_each(|sample| mux.push(sample)),
+            None => Ok(()),
+        }
+    }
+
+    fn end_part(&mut self, split: Split, next: &Sample, filled: bool) -> Result<(), Error> {
+        self.give()?;
+        self.given = 0;
+        let (Some((_, mux)), Some(open)) = (&self.epoch, self.open.as_mut()) else {
+            return Ok(());
+        };
+        open.plan.last = split == Split::Segment;
+        mux.split(split, open.plan);
+        match split {
+            Split::Part => open.plan = PartPlan::new(next, false, filled),
+            Split::Segment => self.open = None,
+        }
+        Ok(())
     }
 
     /// What has to come before `sample`.
@@ -223,6 +255,8 @@ impl Packer {
     }
 
     fn end_epoch(&mut self) -> Result<(), Error> {
+        self.give()?;
+        self.given = 0;
         let plan = self.open.take().map(|mut open| {
             open.plan.last = true;
             open.plan

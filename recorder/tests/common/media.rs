@@ -69,6 +69,8 @@ pub struct Video {
     /// Time of its first picture on the clock of flashes.
     pub clock_us: u64,
     pub ssrc: u32,
+    /// Side of a noisy corner in pixels.
+    pub noise: usize,
     pub encoder: &'static str,
 }
 
@@ -81,6 +83,7 @@ impl Default for Video {
             seconds: 10,
             clock_us: 0,
             ssrc: 11,
+            noise: 0,
             encoder: "openh264enc gop-size=50 complexity=low ! h264parse ! rtph264pay config-interval=-1",
         }
     }
@@ -123,6 +126,14 @@ fn picture(video: Video, index: u64, on: bool) -> Vec<u8> {
         let bar = usize::try_from(index).expect("small") * 4 % video.width;
         for row in pixels.chunks_exact_mut(video.width) {
             row[bar..(bar + 4).min(video.width)].fill(100);
+        }
+        // A noisy corner, as a camera's picture is.
+        let mut noise = index + 1;
+        for row in pixels.chunks_exact_mut(video.width).take(video.noise) {
+            for pixel in &mut row[..video.noise] {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                *pixel = 96 + u8::try_from(noise >> 58).expect("six bits");
+            }
         }
     }
     pixels.resize(luma * 3 / 2, 128);
