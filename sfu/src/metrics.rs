@@ -25,10 +25,10 @@ impl Number {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Sets a gauge.
-    pub(crate) fn set(&self, value: usize) {
-        self.0
-            .store(i64::try_from(value).unwrap_or(i64::MAX), Ordering::Relaxed);
+    /// A part of a gauge's sum changed.
+    pub(crate) fn change(&self, from: usize, to: usize) {
+        let part = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.0.fetch_add(part(to) - part(from), Ordering::Relaxed);
     }
 
     /// Its value.

@@ -17,6 +17,9 @@ use crate::receive::statistics::Statistics;
 
 /// Addresses a peer may be reached by at a time; the oldest goes.
 pub(super) const MAX_PATHS: usize = 8;
+/// A peer that is lost still gets media for so long (RFC 7675 §5.1): it may only be quiet, as players that neither check often nor
+/// send.
+const CONSENT: Duration = Duration::from_secs(30);
 /// Reports go out this often.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// SSRC of what we send that belongs to no stream.
@@ -92,6 +95,15 @@ impl Connection {
             rtt: None,
             bytes_sent: 0,
             bytes_received: 0,
+        }
+    }
+
+    /// Whether media may be sent to it.
+    pub(super) fn consents(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Up => true,
+            Phase::Lost => now.saturating_duration_since(self.last_valid) < CONSENT,
+            Phase::Joining | Phase::Closed => false,
         }
     }
 

@@ -182,7 +182,11 @@ impl Shard {
         };
         self.by_ufrag.remove(&connection.local.ufrag);
         for path in &connection.paths {
-            self.by_path.remove(&(path.socket, path.remote));
+            let key = (path.socket, path.remote);
+            // Another connection may have come from there since.
+            if self.by_path.get(&key) == Some(&index) {
+                self.by_path.remove(&key);
+            }
         }
         self.config.metrics.connections.dec();
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use protocol::id::TrackId;
 use protocol::media::MediaKind;
 
-use super::connection::{Connection, Phase};
+use super::connection::Connection;
 use super::track::Track;
 use super::{Outlet, Relay, Shard, Transmit};
 use crate::packet::Packet;
@@ -32,9 +32,11 @@ impl Shard {
         let Some(track) = tracks.get_mut(at) else {
             return;
         };
+        let kept = track.history.bytes();
         if !track.history.insert(Arc::clone(&packet)) {
             return;
         }
+        config.metrics.history_bytes.change(kept, track.history.bytes());
         if packet.keyframe {
             track.keyframes.received();
         }
@@ -116,7 +118,6 @@ impl Shard {
         pending.clear();
         config.metrics.rtp_forwarded.add(packets);
         config.metrics.rtp_forwarded_bytes.add(bytes);
-        config.metrics.history_bytes.set(track.history.bytes());
     }
 
     /// Someone wants a keyframe of a track; asked for by the timer, once for all.
@@ -139,7 +140,8 @@ fn write_frame(
     scratch: &mut Vec<u8>,
     sizes: &mut Vec<usize>,
 ) {
-    let (Some(keys), Phase::Up) = (&connection.keys, connection.phase) else {
+    let consents = connection.consents(now);
+    let Some(keys) = connection.keys.as_ref().filter(|_| consents) else {
         return;
     };
     let Some((stream, _)) = connection

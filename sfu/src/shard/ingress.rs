@@ -136,8 +136,13 @@ impl Shard {
         if taken.hopeless {
             self.want_keyframe(now, track);
         }
-        let at = self.track(track);
         self.schedule_connection(index);
+        // Someone else took the track over: what the one before still sends is not mixed into it.
+        let published = self.by_track.get(&track).copied();
+        let Some(at) = published.filter(|at| self.publishes(*at, index)) else {
+            metrics.dropped_rtp_stream.inc();
+            return;
+        };
         self.forward(now, at, Arc::new(packet), taken.repaired, out);
     }
 }

@@ -22,12 +22,21 @@ impl Shard {
         at
     }
 
+    /// Whether a track is the one of this connection.
+    pub(super) fn publishes(&self, at: usize, connection: usize) -> bool {
+        self.tracks
+            .get(at)
+            .and_then(|track| track.publisher)
+            .is_some_and(|(_, by)| by == connection)
+    }
+
     pub(super) fn drop_unused(&mut self, at: usize) {
         if self.tracks.get(at).is_some_and(Track::unused) {
             let track = self.tracks.remove(at);
             self.by_track.remove(&track.id);
             self.pending.retain(|pending| *pending != at);
             self.config.metrics.tracks.dec();
+            self.config.metrics.history_bytes.change(track.history.bytes(), 0);
         }
     }
 
