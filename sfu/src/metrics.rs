@@ -100,6 +100,7 @@ metrics! {
     relayed: "counter" "tongke_sfu_relayed_total" "" "Packets handed to other threads.",
     relay_dropped: "counter" "tongke_sfu_relay_dropped_total" "" "Packets not handed to another thread because its queue was full.",
     events_dropped: "counter" "tongke_sfu_events_dropped_total" "" "Events nobody took in time.",
+    panics: "counter" "tongke_sfu_panics_total" "" "Rounds of a media thread that ended in a panic: a bug of ours.",
     tap_dropped: "counter" "tongke_sfu_tap_dropped_total" "" "Packets a recorder did not take in time.",
 }
 

@@ -1,9 +1,11 @@
 //! One thread: waits for datagrams, orders and deadlines, and feeds them to its shard.
 
 use std::io::{self, IoSliceMut};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta};
@@ -20,6 +22,8 @@ use crate::shard::{Command, Path, Relay, Shard, ShardConfig};
 pub(super) const WAKE: Token = Token(usize::MAX);
 /// Bytes one receive buffer holds: what GRO puts together.
 const BUFFER: usize = 64 * 1024;
+/// A thread that panics more often ends: something is broken for good.
+const MAX_PANICS: u32 = 1_000;
 /// Receive calls in a round before deadlines are looked at again.
 const ROUNDS: usize = 16;
 
@@ -33,6 +37,8 @@ pub(super) struct Worker {
     metrics: Arc<Metrics>,
     buffer: Vec<u8>,
     metas: Vec<RecvMeta>,
+    /// A socket has more than the last round took.
+    more: bool,
 }
 
 impl Worker {
@@ -55,6 +61,7 @@ impl Worker {
             metrics,
             buffer: vec![0; BUFFER * BATCH_SIZE],
             metas: vec![RecvMeta::default(); BATCH_SIZE],
+            more: false,
         }
     }
 
@@ -63,46 +70,63 @@ impl Worker {
         self.edge.meet(mailboxes);
     }
 
-    /// Until it is told to stop or nobody holds the engine any more.
+    /// Until it is told to stop or nobody holds the engine any more. A panic is a bug of ours: it is counted, what the round
+    /// had left to do is lost, and the thread's other peers go on.
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(64);
-        let mut more = false;
+        let mut panics = 0;
         loop {
-            let timeout = self
-                .shard
-                .poll_timeout()
-                .map(|due| due.saturating_duration_since(Instant::now()));
-            let timeout = if more {
-                Some(std::time::Duration::ZERO)
-            } else {
-                timeout
-            };
-            match self.poll.poll(&mut events, timeout) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    tracing::error!(%error, "a media thread cannot wait for its sockets");
-                    return;
+            let round = catch_unwind(AssertUnwindSafe(|| self.round(&mut events)));
+            match round {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => return,
+                Err(_) => {
+                    self.metrics.panics.inc();
+                    panics += 1;
+                    tracing::error!(panics, "a media thread's round ended in a panic");
+                    if panics >= MAX_PANICS {
+                        return;
+                    }
                 }
-            }
-            if events.iter().any(mio::event::Event::is_writable) {
-                for socket in &mut self.edge.sockets {
-                    socket.writable(&self.metrics);
-                }
-            }
-            let stop = self.take_orders();
-            self.take_relays();
-            more = false;
-            for index in 0..self.edge.sockets.len() {
-                more |= self.receive(index);
-            }
-            self.shard.handle_timeout(Instant::now(), &mut self.edge);
-            self.edge.wake_others();
-            if stop {
-                self.shard.stop(Instant::now(), &mut self.edge);
-                return;
             }
         }
+    }
+
+    fn round(&mut self, events: &mut Events) -> ControlFlow<()> {
+        let due = self.shard.poll_timeout();
+        let timeout = match due {
+            _ if self.more => Some(Duration::ZERO),
+            due => due.map(|due| due.saturating_duration_since(Instant::now())),
+        };
+        match self.poll.poll(events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                tracing::error!(%error, "a media thread cannot wait for its sockets");
+                return ControlFlow::Break(());
+            }
+        }
+        if events.iter().any(mio::event::Event::is_writable) {
+            for socket in &mut self.edge.sockets {
+                socket.writable(&self.metrics);
+            }
+        }
+        // Looked at again if this round does not come to its end.
+        self.more = true;
+        let stop = self.take_orders();
+        self.take_relays();
+        let mut more = false;
+        for index in 0..self.edge.sockets.len() {
+            more |= self.receive(index);
+        }
+        self.more = more;
+        self.shard.handle_timeout(Instant::now(), &mut self.edge);
+        self.edge.wake_others();
+        if stop {
+            self.shard.stop(Instant::now(), &mut self.edge);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
     }
 
     /// Returns whether to stop.

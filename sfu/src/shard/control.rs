@@ -217,7 +217,7 @@ impl Shard {
                     .map(|(stream, _)| stream.fraction_lost)
                     .max();
                 let stats = PeerStats {
-                    loss_permille: u16::from(worst.unwrap_or(0)) * 1_000 / 256,
+                    loss_permille: permille(worst.unwrap_or(0)),
                     rtt_ms: connection
                         .rtt
                         .map_or(0, |rtt| u16::try_from(rtt.as_millis()).unwrap_or(u16::MAX)),
@@ -250,5 +250,22 @@ impl Shard {
             connection.phase = Phase::Lost;
             self.config.metrics.connected.dec();
         }
+    }
+}
+
+/// A fraction in 1/256 in 1/1000.
+fn permille(fraction: u8) -> u16 {
+    let permille = u32::from(fraction) * 1_000 / 256;
+    // At most 996.
+    permille as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::permille;
+
+    #[test]
+    fn any_loss_has_a_permille() {
+        assert_eq!((permille(0), permille(128), permille(255)), (0, 500, 996));
     }
 }
