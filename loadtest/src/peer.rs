@@ -28,9 +28,9 @@ const DISCONNECTED_AFTER: Duration = Duration::from_secs(4);
 /// And for so long more, given up.
 const FAILED_AFTER: Duration = Duration::from_secs(4);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
-/// A lost connectivity check is sent again after this.
-const CHECK_EVERY: Duration = Duration::from_millis(100);
-const CHECKS: u16 = 30;
+/// The pace of connectivity checks: nomination waits for the next one, so it is part of each join.
+const CHECK_EVERY: Duration = Duration::from_millis(20);
+const CHECKS: u16 = 250;
 
 /// What all peers of a process share: making a certificate costs more than the rest of a join.
 #[derive(Clone, Debug)]
