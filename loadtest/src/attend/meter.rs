@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::attend::asks::Asks;
 use crate::attend::stats::Freezes;
 
 /// A packet that is missing for so long is given up, as a player's jitter buffer would.
@@ -68,6 +69,7 @@ pub struct Meter {
     /// Decoding needs a keyframe.
     needs_key: bool,
     asked: Option<Instant>,
+    asks: Asks,
     /// Counters.
     pub counts: Counts,
     /// Freezes of the picture.
@@ -91,6 +93,7 @@ impl Meter {
             frame_time: None,
             needs_key: video,
             asked: None,
+            asks: Asks::default(),
             counts: Counts::default(),
             freezes: Freezes::default(),
             first_packet: None,
@@ -113,6 +116,7 @@ impl Meter {
             self.restart(number);
         }
         let next = self.next.unwrap_or(number);
+        self.asks.came(number);
         if number < next || self.held.contains_key(&number) {
             self.counts.duplicates += 1;
             return;
@@ -129,6 +133,14 @@ impl Meter {
             self.held.insert(number, (now, arrival));
         }
         self.advance(now);
+    }
+
+    /// Sequence numbers of packets to ask for again now. Sound is not repaired: it would come too late.
+    pub fn missing(&mut self, now: Instant) -> Vec<u16> {
+        match self.next {
+            Some(next) if self.video => self.asks.due(now, next),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether the sender should be asked for a keyframe now; saying yes counts as having asked.
@@ -186,6 +198,7 @@ impl Meter {
 
     fn restart(&mut self, number: i64) {
         self.held.clear();
+        self.asks.clear();
         self.next = Some(number);
         self.frame_broken = true;
         self.needs_key |= self.video;

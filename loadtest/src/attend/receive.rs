@@ -2,17 +2,20 @@
 //! comes and keeps it from going further. Nothing is decoded, nothing is copied.
 //!
 //! Two interceptors: [`Unwrap`] next to the wire turns retransmissions (RFC 4588) back into what they repeat, so that the
-//! crate's NACK generator sees that its question was answered; [`Count`] at the far end measures and asks for keyframes.
+//! crate's receiver reports count them; [`Count`] at the far end measures, and asks for missing packets and keyframes.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rtc::interceptor::{
-    Attribute, AttributedPacket, Interceptor, NackGeneratorBuilder, Packet, ReceiverReportBuilder, Registry,
-    Slot, StreamInfo, TaggedPacket,
+    Attribute, AttributedPacket, Interceptor, Packet, ReceiverReportBuilder, Registry, Slot, StreamInfo,
+    TaggedPacket,
 };
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
+    TransportLayerNack, nack_pairs_from_sequence_numbers,
+};
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
@@ -20,16 +23,14 @@ use rtc::shared::error::Error;
 use crate::attend::meter::{Arrival, Meter};
 use crate::media::h264;
 
-/// Between the FEC decoder and the NACK generator.
+/// Next to the wire.
 const UNWRAP_SLOT: usize = 6_500;
 /// Behind the last one of the crate's own.
 const COUNT_SLOT: usize = 14_000;
+/// SSRC of a receiver that sends nothing, as in Chromium.
+const SENDER: u32 = 1;
 /// Streams of one connection; what is beyond is not measured.
 const STREAMS_MAX: usize = 64;
-/// How often a missing packet is asked for.
-const NACKS: u16 = 8;
-/// Time between questions for the same packet.
-const NACK_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The meters of one classroom, by SSRC.
 #[derive(Clone, Debug, Default)]
@@ -47,13 +48,6 @@ impl Meters {
     pub fn chain(&self) -> Registry {
         Registry::new()
             .with(Slot::from(UNWRAP_SLOT), Unwrap::default())
-            .with(
-                Slot::NackGenerator,
-                NackGeneratorBuilder::new()
-                    .with_interval(NACK_EVERY)
-                    .with_max_nacks_per_packet(NACKS)
-                    .build(),
-            )
             .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
             .with(
                 Slot::from(COUNT_SLOT),
@@ -156,7 +150,7 @@ struct Count {
     meters: Meters,
     /// SSRCs of retransmissions: the crate tells of them as of streams.
     repeats: HashSet<u32>,
-    /// Keyframes to ask for.
+    /// Questions on the way out; they leave with the next write.
     asks: VecDeque<TaggedPacket>,
     passed: VecDeque<TaggedPacket>,
     written: VecDeque<TaggedPacket>,
@@ -181,16 +175,27 @@ impl Count {
                 repair,
             },
         );
+        let mut questions: Vec<Box<dyn rtc::rtcp::Packet>> = Vec::new();
+        let missing = meter.missing(now);
+        if !missing.is_empty() {
+            questions.push(Box::new(TransportLayerNack {
+                sender_ssrc: SENDER,
+                media_ssrc: header.ssrc,
+                nacks: nack_pairs_from_sequence_numbers(&missing),
+            }));
+        }
         if meter.wants_key(now) {
-            self.asks.push_back(TaggedPacket {
+            questions.push(Box::new(PictureLossIndication {
+                sender_ssrc: SENDER,
+                media_ssrc: header.ssrc,
+            }));
+        }
+        self.asks
+            .extend(questions.into_iter().map(|question| TaggedPacket {
                 now,
                 transport: TransportContext::default(),
-                message: AttributedPacket::new(Packet::Rtcp(vec![Box::new(PictureLossIndication {
-                    sender_ssrc: 0,
-                    media_ssrc: header.ssrc,
-                })])),
-            });
-        }
+                message: AttributedPacket::new(Packet::Rtcp(vec![question])),
+            }));
     }
 }
 
