@@ -37,9 +37,12 @@ export class Screen {
       this.#freeze();
       this.#video.srcObject = new MediaStream([track]);
       void this.#video.play().catch(() => undefined);
-      this.#video.requestVideoFrameCallback(() => {
+      const seen = (): void => {
         if (this.#track === track) this.#still.hidden = true;
-      });
+      };
+      // Older browsers lack the callback; there the event comes a little early.
+      if ("requestVideoFrameCallback" in this.#video) this.#video.requestVideoFrameCallback(seen);
+      else (this.#video as HTMLVideoElement).addEventListener("playing", seen, { once: true });
     }
     this.#track = track;
   }

@@ -79,7 +79,7 @@ export function useShortcuts(keys: Record<string, () => void>): void {
     const pressed = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       const target = event.target instanceof HTMLElement ? event.target : null;
-      if (target?.closest("input, textarea, select, [role=combobox], [role=dialog]")) return;
+      if (target?.closest("input:not([type=radio]), textarea, select, [role=combobox], [role=dialog]")) return;
       const action = latest.current[event.key.length === 1 ? event.key.toLowerCase() : event.key];
       if (action === undefined) return;
       event.preventDefault();
