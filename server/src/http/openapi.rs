@@ -19,6 +19,7 @@ pub fn openapi_json() -> String {
     let (_, mut description) = super::router::api().split_for_parts();
     description.merge(Description::openapi());
     description.info = Description::openapi().info;
+    name_operations(&mut description);
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("`tongke token`"))
@@ -30,6 +31,19 @@ pub fn openapi_json() -> String {
     description
         .to_pretty_json()
         .expect("the description is made of strings and maps")
+}
+
+/// Names each operation by its tag too: handlers of different resources have the same name, operations may not.
+fn name_operations(description: &mut utoipa::openapi::OpenApi) {
+    for item in description.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.delete, &mut item.put, &mut item.patch];
+        for operation in operations.into_iter().flatten() {
+            let tag = operation.tags.iter().flatten().next();
+            if let (Some(tag), Some(id)) = (tag, &operation.operation_id) {
+                operation.operation_id = Some(format!("{tag}_{id}"));
+            }
+        }
+    }
 }
 
 /// Serves it.
