@@ -13,7 +13,7 @@ use protocol::journal::{self, Entry, Init, Interruption};
 use protocol::tap::TrackKey;
 
 use crate::error::Error;
-use crate::resume::Resumed;
+use crate::resume::{Resumed, decoder_config};
 use crate::writer::PartPlan;
 
 /// A file that is appended to, whole pieces only.
@@ -127,12 +127,16 @@ impl Files {
         self.journal(&Entry::Track { track, key })
     }
 
-    /// Writes an init segment, unless it is the one that holds.
+    /// Writes an init segment, unless the one that holds says the same to a decoder: they differ in the time they were made.
     pub(crate) fn init(&mut self, track: u32, caps: &gst::Caps, data: &[u8]) -> Result<(), Error> {
         let Some(file) = self.tracks.get_mut(track as usize) else {
             return Ok(());
         };
-        if file.init == data {
+        let same = |kind| {
+            let config = decoder_config(data, kind);
+            config.is_some() && config == decoder_config(&file.init, kind)
+        };
+        if same(b"avcC") || same(b"dOps") {
             return Ok(());
         }
         let offset = file.media.append(data)?;

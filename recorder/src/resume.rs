@@ -94,12 +94,17 @@ fn tail(path: &Path, track: &RecordedTrack) -> Option<Tail> {
     })
 }
 
-/// Caps of an H264 track by its init segment.
-fn caps(init: &[u8], width: u32, height: u32) -> Option<gst::Caps> {
-    let at = init.windows(4).position(|window| window == b"avcC")?;
+/// What decides whether an init segment fits: the decoder's configuration (`avcC`, `dOps`) of its one track.
+pub(crate) fn decoder_config<'a>(init: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
+    let at = init.windows(4).position(|window| window == kind)?;
     let size = u32::from_be_bytes(*init.get(at.checked_sub(4)?..)?.first_chunk()?);
     let end = (at - 4).checked_add(usize::try_from(size).ok()?)?;
-    let config = init.get(at + 4..end)?;
+    init.get(at + 4..end)
+}
+
+/// Caps of an H264 track by its init segment.
+fn caps(init: &[u8], width: u32, height: u32) -> Option<gst::Caps> {
+    let config = decoder_config(init, b"avcC")?;
     Some(
         gst::Caps::builder("video/x-h264")
             .field("stream-format", "avc")
