@@ -97,6 +97,11 @@ class Judge:
         pairs = zip(self.numbers, self.numbers[1:])
         return sum(1 for before, after in pairs if 0 < (after - before) % NUMBERS < NUMBERS // 2)
 
+    def skipped(self):
+        """Pictures that were published between two that arrived."""
+        steps = ((after - before) % NUMBERS for before, after in zip(self.numbers, self.numbers[1:]))
+        return sum(step - 1 for step in steps if 0 < step < NUMBERS // 2)
+
     def satisfied(self):
         return self.rising() >= self.PICTURES and self.tones >= self.TONES
 
@@ -105,6 +110,7 @@ class Judge:
             "frames": self.frames,
             "numbers": len(self.numbers),
             "rising": self.rising(),
+            "skipped": self.skipped(),
             "tones": self.tones,
             "tone_share": round(self.best_share, 2),
         }

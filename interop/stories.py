@@ -66,8 +66,12 @@ def ended(process):
 
 def watched(server, player, token):
     with server.peer(player, "play", token) as process:
-        seen = process.event("played", 120)
-        process.finish()
+        return satisfied(process)
+
+
+def satisfied(process):
+    seen = process.event("played", 120)
+    process.finish()
     if not seen["satisfied"]:
         raise Failed(f"not seen and heard: {seen}")
     return f"{seen['frames']} frames, tone {seen['tone_share']}"
@@ -113,10 +117,15 @@ def lesson(report, publisher):
         report.check("no token is 401", lambda: refused(401, "POST", address, None, UNUSABLE, "application/sdp"))
         report.check("no usable codec is 406", lambda: refused(406, "POST", address, teacher, UNUSABLE, "application/sdp"))
         before = report.failed
+        early = next(player for player in PEERS if player != publisher)
         start = time.monotonic()
-        with server.peer(publisher, "publish", teacher) as process:
+        with (
+            server.peer(early, "play", observer) as waiting,
+            server.peer(publisher, "publish", teacher) as process,
+        ):
             publishes = report.check(f"{publisher} publishes by WHIP", lambda: process.event("connected") and None)
             if publishes:
+                report.check(f"{early}, there before {publisher}, watches it", lambda: satisfied(waiting))
                 for player in PEERS:
                     report.check(f"{player} watches {publisher} by WHEP", lambda: watched(server, player, observer))
                 report.check(f"ffprobe reads the live playlist of {publisher}", lambda: live(hls, observer))
