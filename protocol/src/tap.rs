@@ -80,7 +80,7 @@ pub enum Control {
 /// Names a recorded track over the whole lesson.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TrackKey {
-    /// Stable and fit for a file name: `teacher`, or `classroom-` and the first 8 digits of its id.
+    /// Stable and fit for a file name: `teacher`, or `classroom-` and the last 8 digits of its id (ids made together begin alike).
     pub who: String,
     /// What a person calls the publisher.
     pub name: String,

@@ -9,8 +9,11 @@
 //! - `negotiate`: one media line per peer, one request and one offer at a time.
 //! - `view`: what each peer sees, as a snapshot and as changes.
 //! - [`tools`]: WHIP publishers and WHEP players.
+//! - `events`: what the engine saw.
+//! - `words`: what goes in and comes out.
 
 mod act;
+mod events;
 pub mod ids;
 mod join;
 mod member;
@@ -18,6 +21,7 @@ mod negotiate;
 pub mod resolve;
 pub mod tools;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +33,6 @@ use protocol::id::{LessonId, PeerId, TrackId};
 use protocol::media::{MediaKind, Source};
 use protocol::signal::{ErrorCode, Lesson, LessonState, Recording, RecordingState, Role, ServerMessage};
 use protocol::tap::TrackKey;
-use sfu::{MediaWish, WatchTrack};
 use time::OffsetDateTime;
 
 use crate::domain::event::{About, EventKind};
@@ -39,6 +42,7 @@ use ids::{Seat, peer_id, track_id, whip_peer};
 pub use join::Entry;
 use member::Member;
 pub use member::{Candidate, SocketId};
+pub use words::{Facts, Output, Recorded, Refusal};
 
 /// Changes wait so long for others, so that a bell that brings 40 classrooms is not 40 messages to each of 40.
 const FLUSH: time::Duration = time::Duration::milliseconds(15);
@@ -50,103 +54,6 @@ const PEERS_MAX: usize = 4_000;
 pub const STAGE_MAX: usize = 8;
 /// A seat that was left, or whose line is gone, is held so long before its stage, hand and media line are given up.
 const GRACE: time::Duration = time::Duration::seconds(30);
-
-/// Why something was refused, for the peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// For programs.
-    pub code: ErrorCode,
-    /// What happened and what to do, in English.
-    pub message: String,
-}
-
-impl Refusal {
-    /// A refusal.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
-    }
-}
-
-/// A track that is recorded, and under which key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The engine's id.
-    pub track: TrackId,
-    /// Names it over the whole lesson.
-    pub key: TrackKey,
-}
-
-/// What the room wants done.
-#[derive(Debug)]
-pub enum Output {
-    /// A message for a socket.
-    Send {
-        /// Which.
-        socket: SocketId,
-        /// What.
-        message: Box<ServerMessage>,
-    },
-    /// Close a socket after what was sent to it.
-    Close(SocketId),
-    /// State a peer's media to the engine; answered by [`Room::negotiated`].
-    Negotiate {
-        /// Whose.
-        peer: PeerId,
-        /// What.
-        wish: MediaWish,
-        /// A new connection.
-        fresh: bool,
-    },
-    /// Give a peer's answer to the engine; answered by [`Room::answered`].
-    Answer {
-        /// Whose.
-        peer: PeerId,
-        /// Which offer.
-        negotiation: u32,
-        /// SDP.
-        sdp: String,
-    },
-    /// Take a peer out of the engine; answered by [`Room::removed`].
-    Remove(PeerId),
-    /// Take a WHIP or WHEP peer out of the engine.
-    RemoveTool(PeerId),
-    /// Give a WHEP player other tracks.
-    Rewire {
-        /// Whose.
-        peer: PeerId,
-        /// What.
-        watch: Vec<WatchTrack>,
-    },
-    /// These tracks are to be recorded from now on.
-    Record(Vec<Recorded>),
-    /// Move the lesson on; answered by [`Room::stepped`].
-    Step(Step),
-    /// Write to the event log.
-    Log {
-        /// What happened.
-        kind: EventKind,
-        /// About whom.
-        about: About,
-        /// When.
-        at: OffsetDateTime,
-    },
-    /// The lesson is over: end all media.
-    CloseMedia,
-}
-
-/// What a room is made from.
-#[derive(Clone)]
-pub struct Facts {
-    /// The lesson.
-    pub lesson: Lesson,
-    /// From when classrooms may join.
-    pub opens_at: OffsetDateTime,
-    /// Who is expected.
-    pub expected: Vec<Candidate>,
-}
 
 /// When something is due.
 #[derive(Default)]

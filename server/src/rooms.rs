@@ -2,18 +2,20 @@
 //! terminal.
 //!
 //! - `actor`: the task of one room.
+//! - `candidate`: who a token's bearer is in a room.
+//! - `face`: what the use cases ask of the rooms.
 //! - `metrics`: what is counted.
 //! - [`sessions`]: WHIP and WHEP sessions by their address.
 //! - `writer`: events and notes on their way to the store.
 
 mod actor;
+mod candidate;
+mod face;
 mod metrics;
 pub mod sessions;
 mod writer;
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,16 +23,14 @@ use protocol::id::{LessonId, PeerId, TerminalId};
 use protocol::signal::{ClientMessage, ErrorCode, LessonState, Recording, Role, ServerMessage};
 use sfu::{Engine, Events};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub use metrics::Metrics;
 
 use crate::media::recorder;
 use crate::room::tools::{Sections, WhepPlan, WhipPlan};
-use crate::room::{Candidate, Entry, Facts, Refusal, SocketId};
-use crate::service::Services;
-use crate::service::tokens::{JoinClaims, Seat as TokenSeat};
+use crate::room::{Entry, Facts, Refusal, SocketId};
+use crate::service::{Error, Services};
 use crate::store::LessonFilter;
 
 /// Commands that wait for a room.
@@ -80,6 +80,13 @@ pub(crate) enum Command {
 pub(crate) struct Handle {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) recording: Arc<Mutex<Option<Recording>>>,
+}
+
+impl Handle {
+    /// Its task takes commands; otherwise another is made in its place.
+    fn runs(&self) -> bool {
+        !self.commands.is_closed()
+    }
 }
 
 /// The live rooms. Cloning it is cheap.
@@ -191,8 +198,11 @@ impl Rooms {
         }
         let facts = self.facts(lesson).await?;
         let mut rooms = lock(&self.inner.rooms);
+        if self.is_stopping() {
+            return Err(Error::Internal("the server is going away"));
+        }
         // Another may have made it meanwhile.
-        if let Some(handle) = rooms.get(&lesson) {
+        if let Some(handle) = rooms.get(&lesson).filter(|handle| handle.runs()) {
             return Ok(handle.clone());
         }
         let (commands, inbox) = mpsc::channel(COMMANDS);
@@ -211,7 +221,10 @@ impl Rooms {
     }
 
     pub(crate) fn find(&self, lesson: LessonId) -> Option<Handle> {
-        lock(&self.inner.rooms).get(&lesson).cloned()
+        lock(&self.inner.rooms)
+            .get(&lesson)
+            .filter(|handle| handle.runs())
+            .cloned()
     }
 
     async fn facts(&self, lesson: LessonId) -> crate::service::Result<Facts> {
@@ -222,7 +235,7 @@ impl Rooms {
             .attendees(lesson)
             .await?
             .into_iter()
-            .map(candidate_of)
+            .map(candidate::expected)
             .collect();
         let opens_at = services.lessons.opens_at(facts.starts_at);
         Ok(Facts {
@@ -302,48 +315,6 @@ impl Rooms {
         }
     }
 
-    /// Who a token's bearer is in a room.
-    ///
-    /// # Errors
-    ///
-    /// When the token is not for the room.
-    pub fn candidate(claims: JoinClaims, instance: &str) -> Candidate {
-        use crate::room::ids::Seat;
-        let JoinClaims {
-            role,
-            seat,
-            name,
-            school,
-            ..
-        } = claims;
-        let (user, classroom, terminal, holder) = match &seat {
-            TokenSeat::User(user) => (Some(*user), None, None, format!("user/{user}")),
-            TokenSeat::Terminal { terminal, classroom } => (
-                None,
-                Some(*classroom),
-                Some(*terminal),
-                format!("terminal/{terminal}"),
-            ),
-            TokenSeat::Tool(tool) => (None, None, None, format!("tool/{tool}")),
-        };
-        let seat = match (role, classroom, user) {
-            (Role::Teacher, ..) => Seat::Teacher,
-            (Role::Classroom, Some(classroom), _) => Seat::Classroom(classroom),
-            (Role::Observer, _, Some(user)) => Seat::Observer(user),
-            _ => Seat::Tool(format!("{holder}/{instance}")),
-        };
-        Candidate {
-            seat,
-            role,
-            name,
-            school,
-            classroom,
-            terminal,
-            user,
-            holder,
-        }
-    }
-
     pub(crate) fn inner(&self) -> &Inner {
         &self.inner
     }
@@ -360,24 +331,9 @@ impl Rooms {
     }
 }
 
-/// A classroom that is expected.
-fn candidate_of(classroom: protocol::api::Classroom) -> Candidate {
-    Candidate {
-        seat: crate::room::ids::Seat::Classroom(classroom.id),
-        role: Role::Classroom,
-        name: classroom.name,
-        school: classroom.school.name,
-        classroom: Some(classroom.id),
-        terminal: None,
-        user: None,
-        holder: String::new(),
-    }
-}
-
 /// A refusal for what the use cases say.
 #[must_use]
-pub fn refusal_of(error: &crate::service::Error) -> Refusal {
-    use crate::service::Error;
+pub fn refusal_of(error: &Error) -> Refusal {
     use crate::service::tokens::TokenError;
     let code = match error {
         Error::Token(TokenError::Expired) => ErrorCode::TokenExpired,
@@ -400,56 +356,4 @@ pub fn refusal_of(error: &crate::service::Error) -> Refusal {
 /// A lock that is never poisoned for long: nothing panics while it is held.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl crate::service::Rooms for Rooms {
-    fn end_lesson(&self, lesson: LessonId) {
-        self.tell_soon(lesson, Command::Reload);
-    }
-
-    fn live_recording(&self, lesson: LessonId) -> Option<Recording> {
-        *lock(&self.find(lesson)?.recording)
-    }
-
-    fn terminal_revoked(&self, terminal: TerminalId) {
-        let lessons: Vec<_> = lock(&self.inner.rooms).keys().copied().collect();
-        for lesson in lessons {
-            self.tell_soon(lesson, Command::Revoked(terminal));
-        }
-    }
-
-    fn shutdown(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            self.inner.stopping.store(true, Ordering::Relaxed);
-            let handles: Vec<_> = lock(&self.inner.rooms).values().cloned().collect();
-            for handle in handles {
-                let _ = handle.commands.send(Command::Shutdown).await;
-            }
-            self.inner.tasks.close();
-            if tokio::time::timeout_at(deadline, self.inner.tasks.wait())
-                .await
-                .is_err()
-            {
-                tracing::warn!("rooms did not stop in time");
-            }
-            let _ = tokio::time::timeout_at(deadline, self.inner.engine.stop()).await;
-        })
-    }
-
-    fn metrics_text(&self) -> String {
-        for kind in [sessions::Kind::Whip, sessions::Kind::Whep] {
-            self.inner
-                .metrics
-                .tools
-                .with_label_values(&[kind.word()])
-                .set(self.inner.sessions.count(kind));
-        }
-        let mut text = self.inner.metrics.text();
-        text.push_str(&self.inner.engine.metrics_text());
-        text
-    }
-
-    fn ready(&self) -> bool {
-        !self.is_stopping()
-    }
 }

@@ -1,16 +1,18 @@
 //! One recorder process per live lesson: started, fed, watched, restarted without a limit, and closed whole at the end.
 
+mod process;
+
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use protocol::id::{LessonId, TrackId};
+use protocol::id::LessonId;
 use protocol::signal::Recording;
 use protocol::tap::Status;
-use sfu::{Engine, Tap, TapEvent};
+use sfu::Engine;
 use time::OffsetDateTime;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::io::BufReader;
+use tokio::process::Command;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -19,6 +21,7 @@ use super::pump::Pump;
 use crate::clock::SharedClock;
 use crate::domain::event::EventKind;
 use crate::room::Recorded;
+use process::{Running, next, read_line, write};
 
 /// A recorder that says nothing for so long is stuck.
 const SILENT: Duration = Duration::from_secs(15);
@@ -37,7 +40,7 @@ const WELL: Duration = Duration::from_secs(30);
 /// So long may closing a recording take.
 const CLOSES: Duration = Duration::from_secs(30);
 /// So often is closing tried before the lesson is archived as it is: what is on disk plays.
-const CLOSE_TRIES: u32 = 3;
+const CLOSE_TRIES: usize = 3;
 /// Longest line a recorder may say.
 const LINE_MAX: usize = 16 << 10;
 
@@ -148,21 +151,6 @@ enum Outcome {
     Died,
 }
 
-/// One process while it lives.
-struct Running {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
-    line: Vec<u8>,
-    tap: Option<Tap>,
-    pump: Pump,
-    numbers: std::collections::HashMap<u32, TrackId>,
-    /// It is killed at this time, unless it says something before (or, while it closes, in any case).
-    deadline: Instant,
-    closing: Option<Order>,
-    finished: bool,
-}
-
 impl Supervisor {
     async fn run(mut self) {
         let mut failures = 0;
@@ -188,18 +176,24 @@ impl Supervisor {
             self.job.metrics.recorder_restarts.inc();
             tracing::warn!(lesson = %self.job.lesson, "the recorder died");
             self.happened(&Happened::Died).await;
+            failures = if began.elapsed() >= WELL { 0 } else { failures + 1 };
             if order == Order::Finish {
                 close_tries += 1;
-                if close_tries >= CLOSE_TRIES {
-                    tracing::error!(lesson = %self.job.lesson, "the recording could not be closed whole");
-                    self.happened(&Happened::Finished).await;
-                    break;
-                }
+                failures = close_tries;
             }
-            failures = if began.elapsed() >= WELL { 0 } else { failures + 1 };
+            if close_tries >= CLOSE_TRIES {
+                tracing::error!(lesson = %self.job.lesson, "the recording could not be closed whole");
+                self.happened(&Happened::Finished).await;
+                break;
+            }
             let wait = BACKOFF[usize::min(failures, BACKOFF.len() - 1)];
             let changed = tokio::time::timeout(wait, self.orders.changed()).await;
-            if matches!(changed, Ok(Err(_))) || self.order() == Order::Stop {
+            let order = self.order();
+            if matches!(changed, Ok(Err(_))) || order == Order::Stop {
+                break;
+            }
+            if order == Order::Finish && !self.begun() {
+                tracing::warn!(lesson = %self.job.lesson, "there is nothing recorded to close");
                 break;
             }
         }
@@ -228,10 +222,19 @@ impl Supervisor {
         }
     }
 
+    fn directory(&self) -> PathBuf {
+        self.job.settings.recordings.join(self.job.lesson.to_string())
+    }
+
+    /// Something is recorded already, by this process or one before.
+    fn begun(&self) -> bool {
+        self.directory().join(protocol::journal::FILE).exists()
+    }
+
     /// One process from its start to its end.
     async fn one(&mut self) -> anyhow::Result<Outcome> {
-        let directory = self.job.settings.recordings.join(self.job.lesson.to_string());
-        if directory.join(protocol::journal::FILE).exists() {
+        let directory = self.directory();
+        if self.begun() {
             self.lamp.resume();
         }
         tokio::fs::create_dir_all(&directory).await?;
@@ -348,95 +351,6 @@ impl Supervisor {
             Status::Ready { .. } | Status::Progress { .. } => {}
         }
         self.happened(&Happened::Said(status)).await;
-    }
-}
-
-impl Running {
-    /// The lesson is over, or the server goes away: what the tap still holds goes first.
-    fn close(&mut self, order: Order) {
-        if let Some(mut tap) = self.tap.take() {
-            while let Some(event) = tap.try_next() {
-                self.take(Some(event));
-            }
-        }
-        if order == Order::Finish {
-            self.pump.finish();
-        }
-        self.closing = Some(order);
-        self.deadline = Instant::now() + CLOSES;
-    }
-
-    fn take(&mut self, event: Option<TapEvent>) {
-        let Some(event) = event else {
-            self.tap = None;
-            return;
-        };
-        match &event {
-            TapEvent::TrackUp { number, track, .. } => {
-                self.numbers.insert(*number, *track);
-            }
-            TapEvent::TrackDown { number } => {
-                self.numbers.remove(number);
-            }
-            _ => {}
-        }
-        self.pump.take(event);
-        // What is there already is written together.
-        while self.pump.waiting() < 64 << 10 {
-            let Some(more) = self.tap.as_mut().and_then(Tap::try_next) else {
-                break;
-            };
-            if let TapEvent::TrackUp { number, track, .. } = &more {
-                self.numbers.insert(*number, *track);
-            }
-            self.pump.take(more);
-        }
-    }
-
-    /// Its output ended: it exits.
-    async fn ended(&mut self) -> Outcome {
-        self.stdin = None;
-        let exit = tokio::time::timeout(CLOSES, self.child.wait()).await;
-        let well = matches!(&exit, Ok(Ok(status)) if status.success());
-        match self.closing {
-            _ if self.finished => Outcome::Finished,
-            Some(Order::Stop) if well => Outcome::Stopped,
-            _ => Outcome::Died,
-        }
-    }
-}
-
-async fn next(tap: &mut Option<Tap>) -> Option<TapEvent> {
-    match tap {
-        Some(tap) => tap.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Writes some of `bytes`. Waits for ever when there is nothing to write or nowhere to write it to.
-async fn write(stdin: &mut Option<ChildStdin>, bytes: &[u8]) -> std::io::Result<usize> {
-    match stdin {
-        Some(stdin) if !bytes.is_empty() => stdin.write(bytes).await,
-        _ => std::future::pending().await,
-    }
-}
-
-/// One line without its end; `None` at the end of the output. Safe to cancel: what was read stays in `line`.
-async fn read_line(stdout: &mut BufReader<ChildStdout>, line: &mut Vec<u8>) -> Option<Vec<u8>> {
-    loop {
-        let read = stdout.fill_buf().await.ok()?;
-        if read.is_empty() {
-            return None;
-        }
-        let end = read.iter().position(|byte| *byte == b'\n');
-        let taken = end.unwrap_or(read.len());
-        if line.len() + taken <= LINE_MAX {
-            line.extend_from_slice(&read[..taken]);
-        }
-        stdout.consume(taken + usize::from(end.is_some()));
-        if end.is_some() {
-            return Some(std::mem::take(line));
-        }
     }
 }
 

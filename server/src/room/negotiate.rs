@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use protocol::id::PeerId;
 use protocol::media::MediaKind;
-use protocol::signal::{ErrorCode, LessonState, Offer, Section, SectionUse, ServerMessage};
-use sfu::{EngineError, Event, MediaWish, PublishTrack, SessionOffer};
+use protocol::signal::{ErrorCode, Offer, Section, SectionUse, ServerMessage};
+use sfu::{EngineError, MediaWish, PublishTrack, SessionOffer};
 use time::OffsetDateTime;
 
 use super::ids::{track_id, whip_peer};
 use super::member::{Media, Member, Op, SocketId};
 use super::resolve::{Published, Viewer, resolve};
 use super::{FLUSH, Output, Refusal, Room};
-use crate::domain::event::EventKind;
 
 /// An offer without an answer is made again after this, as a new connection.
 const ANSWER_WAIT: time::Duration = time::Duration::seconds(15);
 /// A line that failed is offered again after this.
-const AGAIN: time::Duration = time::Duration::milliseconds(500);
+pub(super) const AGAIN: time::Duration = time::Duration::milliseconds(500);
 /// The engine refused; it is asked again after this.
 const REFUSED_WAIT: time::Duration = time::Duration::seconds(2);
 
@@ -99,7 +98,7 @@ impl Room {
         }
     }
 
-    fn with_media(&mut self, id: PeerId, change: impl FnOnce(&mut Media)) {
+    pub(super) fn with_media(&mut self, id: PeerId, change: impl FnOnce(&mut Media)) {
         if let Some(member) = self.members.get_mut(&id) {
             change(&mut member.media);
         }
@@ -344,103 +343,6 @@ impl Room {
         self.with_media(id, |media| media.fresh = true);
         self.drive(now, id);
         self.with_media(id, |media| media.not_before = Some(now + AGAIN));
-    }
-
-    /// Something happened at a peer of this room.
-    pub fn event(&mut self, now: OffsetDateTime, event: &Event) {
-        if self.tool_event(now, event) {
-            return;
-        }
-        match event {
-            Event::PeerConnected { peer } => self.line(now, *peer, true),
-            Event::PeerLost { peer } => self.line(now, *peer, false),
-            Event::PeerClosed { peer, .. } => {
-                self.line(now, *peer, false);
-                let Some(member) = self.members.get_mut(peer) else {
-                    return;
-                };
-                member.flowing.clear();
-                if member.connection.is_some() {
-                    member.media.fresh = true;
-                    member.media.not_before = Some(now + AGAIN);
-                } else {
-                    member.media.remove = true;
-                }
-                self.drive(now, *peer);
-            }
-            Event::TrackFlowing { peer, track, .. } => {
-                if let Some(&(_, source)) = self.tracks.get(track) {
-                    self.flows(now, *peer, source, true);
-                }
-            }
-            Event::TrackStalled { peer, track } => {
-                if let Some(&(_, source)) = self.tracks.get(track) {
-                    self.flows(now, *peer, source, false);
-                }
-            }
-        }
-    }
-
-    fn line(&mut self, now: OffsetDateTime, peer: PeerId, up: bool) {
-        self.with_media(peer, |media| media.connected = up);
-        self.touch(now, peer, FLUSH);
-    }
-
-    pub(super) fn flows(
-        &mut self,
-        now: OffsetDateTime,
-        peer: PeerId,
-        source: protocol::media::Source,
-        on: bool,
-    ) {
-        let Some(member) = self.members.get_mut(&peer) else {
-            return;
-        };
-        if on == member.flowing.contains(&source) {
-            return;
-        }
-        if on {
-            member.flowing.push(source);
-        } else {
-            member.flowing.retain(|other| *other != source);
-        }
-        self.touch(now, peer, FLUSH);
-        self.note_material(now, source, on);
-        if peer == self.teacher {
-            self.media_changed(now);
-        }
-    }
-
-    /// The teacher's screen or document camera came up or went: a chapter of the replay.
-    pub(super) fn note_material(&mut self, now: OffsetDateTime, source: protocol::media::Source, on: bool) {
-        use protocol::media::Source::{Document, Screen};
-        if self.lesson.state == LessonState::Live && matches!(source, Screen | Document) {
-            let kind = if on {
-                EventKind::MaterialShown
-            } else {
-                EventKind::MaterialHidden
-            };
-            self.log(now, kind, self.teacher);
-        }
-    }
-
-    /// The lesson is over: nothing is sent or received any more.
-    pub(super) fn end_media(&mut self) {
-        for member in self.members.values_mut() {
-            // An answer that is under way finds no request to belong to, and is dropped.
-            member.media = Media {
-                connected: member.media.connected,
-                ..Media::default()
-            };
-            member.flowing.clear();
-            member.on_stage = false;
-            member.silenced = false;
-            member.help = false;
-        }
-        self.dirty.extend(self.members.keys().copied());
-        self.hands.clear();
-        self.tools.clear();
-        self.out.push_back(Output::CloseMedia);
     }
 
     /// Whether anything flows either way for a peer.

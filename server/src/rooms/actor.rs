@@ -1,5 +1,7 @@
 //! The task of one room: feeds the machine, and does what it wants done.
 
+mod outputs;
+
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -13,11 +15,11 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::writer::{self, Write};
-use super::{Command, Handle, Rooms, lock, refusal_of};
+use super::{Command, Handle, Rooms, lock};
 use crate::domain::event::{About, EventKind};
-use crate::domain::lesson::{Step, over};
+use crate::domain::lesson::over;
 use crate::media::recorder::{Job, News, Order, Recorder, epoch_us};
-use crate::room::{Facts, Output, Recorded, Refusal, Room, SocketId};
+use crate::room::{Facts, Recorded, Refusal, Room, SocketId};
 
 /// Who stays after the end is sent away after this.
 const STAY: time::Duration = time::Duration::seconds(20);
@@ -63,6 +65,8 @@ pub(super) struct Actor {
     archiving: bool,
     /// Nobody is here, or the lesson is over, since then.
     quiet_since: Option<OffsetDateTime>,
+    reloading: bool,
+    reload_again: bool,
     stopping: bool,
     counted: [(Role, i64); 3],
 }
@@ -92,6 +96,8 @@ impl Actor {
             closed: false,
             archiving: false,
             quiet_since: None,
+            reloading: false,
+            reload_again: false,
             stopping: false,
             counted: [Role::Teacher, Role::Classroom, Role::Observer].map(|role| (role, 0)),
             rooms,
@@ -231,9 +237,20 @@ impl Actor {
             Done::Negotiated(peer, result) => self.room.negotiated(now, peer, result),
             Done::Answered(peer, result) => self.room.answered(now, peer, result),
             Done::Removed(peer) => self.room.removed(now, peer),
-            Done::Stepped(result) => self.room.stepped(now, result),
-            Done::Reloaded(Some(lesson)) => self.room.lesson_is(now, lesson),
-            Done::Reloaded(None) | Done::Nothing => {}
+            Done::Stepped(result) => {
+                self.room.stepped(now, result);
+                // Somebody may have moved it on since that was read.
+                self.reload();
+            }
+            Done::Reloaded(lesson) => {
+                self.reloading = false;
+                if std::mem::take(&mut self.reload_again) {
+                    self.reload();
+                } else if let Some(lesson) = lesson {
+                    self.room.lesson_is(now, lesson);
+                }
+            }
+            Done::Nothing => {}
         }
     }
 
@@ -290,7 +307,13 @@ impl Actor {
         self.doing.push(Box::pin(question));
     }
 
+    /// Reads the lesson; one reading at a time, so that an old one cannot overtake a new one.
     fn reload(&mut self) {
+        if self.reloading {
+            self.reload_again = true;
+            return;
+        }
+        self.reloading = true;
         let (services, lesson) = (self.rooms.services().clone(), self.lesson);
         self.ask(async move {
             match services.lessons.for_room(lesson).await {
@@ -301,120 +324,6 @@ impl Actor {
                 }
             }
         });
-    }
-
-    /// Does what the room wants done.
-    fn carry_out(&mut self) {
-        while let Some(output) = self.room.poll_output() {
-            match output {
-                Output::Send { socket, message } => self.send(socket, *message),
-                Output::Close(socket) => {
-                    // The edge closes the socket when nothing more can come.
-                    self.outboxes.remove(&socket);
-                }
-                Output::Step(step) => self.step(step),
-                Output::Log { kind, about, at } => self.write(Write::Event(kind, about, at)),
-                Output::Record(tracks) => {
-                    self.recorded.clone_from(&tracks);
-                    if let Some(recorder) = &self.recorder {
-                        recorder.set_tracks(tracks);
-                    }
-                }
-                media => self.ask_engine(media),
-            }
-        }
-    }
-
-    fn send(&mut self, socket: SocketId, message: ServerMessage) {
-        let Some(outbox) = self.outboxes.get(&socket) else {
-            return;
-        };
-        if outbox.try_send(message).is_ok() {
-            self.rooms.metrics().sent.inc();
-            return;
-        }
-        // Too slow, or gone: it may come back.
-        self.rooms.metrics().closed.with_label_values(&["slow"]).inc();
-        self.outboxes.remove(&socket);
-        let now = self.now();
-        self.room.closed(now, socket, false);
-    }
-
-    fn ask_engine(&mut self, output: Output) {
-        let (engine, lesson) = (self.rooms.engine().clone(), self.lesson);
-        match output {
-            Output::Negotiate { peer, wish, fresh } => {
-                self.knows(peer);
-                self.ask(
-                    async move { Done::Negotiated(peer, engine.negotiate(lesson, peer, wish, fresh).await) },
-                );
-            }
-            Output::Answer {
-                peer,
-                negotiation,
-                sdp,
-            } => {
-                self.ask(async move { Done::Answered(peer, engine.answer(peer, negotiation, sdp).await) });
-            }
-            Output::Remove(peer) => self.ask(async move {
-                engine.remove(peer).await;
-                Done::Removed(peer)
-            }),
-            Output::RemoveTool(peer) => {
-                self.forget_tool(peer);
-                self.ask(async move {
-                    engine.remove(peer).await;
-                    Done::Nothing
-                });
-            }
-            Output::Rewire { peer, watch } => self.ask(async move {
-                if let Err(error) = engine.rewire(peer, watch).await {
-                    tracing::debug!(%peer, %error, "a player was not given other tracks");
-                }
-                Done::Nothing
-            }),
-            Output::CloseMedia => {
-                // The recorder takes what the tap still holds before the room is closed.
-                if let Some(recorder) = &self.recorder {
-                    recorder.order(Order::Finish);
-                }
-                self.ask(async move {
-                    engine.close_room(lesson).await;
-                    Done::Nothing
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn step(&mut self, step: Step) {
-        let (services, lesson) = (self.rooms.services().clone(), self.lesson);
-        self.ask(async move {
-            let now = services.clock.now();
-            let taken = match step {
-                Step::Start => services.lessons.start(lesson, now).await,
-                Step::End => services.lessons.end(lesson, now).await,
-                Step::Open | Step::Archive | Step::Cancel => Ok(false),
-            };
-            let result = match taken {
-                Ok(_) => services.lessons.for_room(lesson).await,
-                Err(error) => Err(error),
-            };
-            Done::Stepped(result.map_err(|error| refusal_of(&error)))
-        });
-    }
-
-    /// Events of a peer find this room from now on.
-    fn knows(&mut self, peer: PeerId) {
-        if self.peers.insert(peer) {
-            self.rooms.peer_of(peer, &self.handle);
-        }
-    }
-
-    fn forget_tool(&mut self, peer: PeerId) {
-        self.peers.remove(&peer);
-        self.rooms.forget_peers([peer]);
-        self.rooms.sessions().forget(peer);
     }
 
     /// What follows from how things stand. `true` when the room has nothing more to do.
