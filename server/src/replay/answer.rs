@@ -127,6 +127,7 @@ impl ReplayStore {
         let now = if first.ended() || met(first.recording()) {
             Some(first)
         } else {
+            drop(first);
             self.wait(lesson, patience, met).await?
         };
         let Some((now, track)) = now

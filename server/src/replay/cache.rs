@@ -93,6 +93,8 @@ impl ReplayStore {
             if done || tokio::time::Instant::now() >= deadline {
                 return Ok(snapshot);
             }
+            // Nobody holds the recording while it waits, so that it can grow in place.
+            drop(snapshot);
             cached.clone().follow();
             // Both a change and the end of patience lead to another look.
             let _ = tokio::time::timeout_at(deadline, grown.changed()).await;
