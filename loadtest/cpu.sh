@@ -27,9 +27,9 @@ until curl -fsS -o /dev/null "$server/readyz" 2>/dev/null; do
   sleep 0.2
 done
 token() { "$BIN/tongke" token --data "$data" --lesson demo --role "$1"; }
-TONGKE_TOKEN=$(token teacher) "$BIN/tongke-loadtest" teach --server "$server" --lesson demo --loop \
+LOADTEST_TOKEN=$(token teacher) "$BIN/tongke-loadtest" teach --server "$server" --lesson demo --loop \
   --file "${FOOTAGE:-data/footage}/lesson.mp4" --screen "${FOOTAGE:-data/footage}/screen.mp4" >/dev/null &
 pids+=("$!")
 sleep 5
-TONGKE_TOKEN=$(token observer) "$BIN/tongke-loadtest" attend --server "$server" --lesson demo --lines 5 \
+LOADTEST_TOKEN=$(token observer) "$BIN/tongke-loadtest" attend --server "$server" --lesson demo --lines 5 \
   --classrooms "$CLASSROOMS" --seconds "$SECONDS_EACH" --server-pid "$serving" "$@"

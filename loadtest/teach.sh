@@ -13,8 +13,8 @@ if ! curl -fsS -o /dev/null "$SERVER/healthz"; then
 fi
 echo "making the footage (a minute or two, once) ..."
 "$BIN/tongke-loadtest" footage --out "$DATA/footage"
-TONGKE_TOKEN=$("$BIN/tongke" token --data "$DATA" --lesson demo --role teacher)
-export TONGKE_TOKEN
+LOADTEST_TOKEN=$("$BIN/tongke" token --data "$DATA" --lesson demo --role teacher)
+export LOADTEST_TOKEN
 echo "teaching the demo lesson; Ctrl-C ends it"
 exec "$BIN/tongke-loadtest" teach --server "$SERVER" --lesson demo \
   --file "$DATA/footage/lesson.mp4" --screen "$DATA/footage/screen.mp4" --loop

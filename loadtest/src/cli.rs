@@ -44,13 +44,13 @@ enum Command {
 #[derive(Debug, Args)]
 struct Target {
     /// Address of the server, such as http://localhost:8080.
-    #[arg(long, env = "TONGKE_SERVER")]
+    #[arg(long, env = "LOADTEST_SERVER")]
     server: String,
     /// The lesson's id, or `demo`.
     #[arg(long)]
     lesson: String,
     /// Bearer token, as `tongke token` prints it.
-    #[arg(long, env = "TONGKE_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "LOADTEST_TOKEN", hide_env_values = true)]
     token: String,
     #[command(flatten)]
     line: LineArgs,
@@ -183,7 +183,7 @@ struct FootageArgs {
 /// Runs a command; what it has to say goes to standard output, the rest to standard error.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
-    let filter = EnvFilter::try_from_env("TONGKE_LOG")
+    let filter = EnvFilter::try_from_env("LOADTEST_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,webrtc=off,rtc=off,rtc_ice=off,rtc_dtls=off"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -24,8 +24,15 @@ fn free_port() -> u16 {
     listener.local_addr().expect("bound").port()
 }
 
+/// The server's program, without the variable that names it: the server takes each `TONGKE_*` for a setting.
+fn server(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("TONGKE_BIN");
+    command
+}
+
 fn serve(program: &str, data: &Path, listen: &str) -> Running {
-    let child = Command::new(program)
+    let child = server(program)
         .args(["serve", "--demo", "--media-port", "0", "--announce", "127.0.0.1"])
         .args(["--listen", listen, "--data"])
         .arg(data)
@@ -36,7 +43,7 @@ fn serve(program: &str, data: &Path, listen: &str) -> Running {
 }
 
 fn token(program: &str, data: &Path, role: &str) -> String {
-    let output = Command::new(program)
+    let output = server(program)
         .args(["token", "--lesson", "demo", "--role", role, "--data"])
         .arg(data)
         .output()
@@ -68,7 +75,7 @@ fn attend(server: &str, token: &str) -> (bool, serde_json::Value) {
     let output = Command::new(PROGRAM)
         .args(["attend", "--server", server, "--lesson", "demo", "--json"])
         .args(["--classrooms", "3", "--seconds", "8"])
-        .env("TONGKE_TOKEN", token)
+        .env("LOADTEST_TOKEN", token)
         .output()
         .expect("it runs");
     let report = serde_json::from_slice(&output.stdout).expect("a report");
@@ -95,7 +102,7 @@ async fn classrooms_see_and_hear_the_robot_teacher() {
         .arg(footage.join("lesson.mp4"))
         .arg("--screen")
         .arg(footage.join("screen.mp4"))
-        .env("TONGKE_TOKEN", token(&program, &data, "teacher"))
+        .env("LOADTEST_TOKEN", token(&program, &data, "teacher"))
         .stdout(Stdio::null())
         .spawn()
         .expect("it runs");

@@ -8,8 +8,10 @@ use bytes::Bytes;
 
 use crate::media::clip::{Audio, Clip, Video};
 
-/// A keyframe that is due so soon anyway is waited for, and one that was sent so recently is not sent again.
-const NEAR: Duration = Duration::from_millis(300);
+/// A keyframe that is due so soon anyway is waited for.
+const NEAR: Duration = Duration::from_millis(100);
+/// Keyframes that are asked for are so far apart, as an encoder's are.
+const APART: Duration = Duration::from_millis(250);
 /// Later than this, what should have been sent is skipped: the machine slept.
 const TOO_LATE: Duration = Duration::from_secs(2);
 
@@ -65,6 +67,8 @@ struct Cursor {
     round: u32,
     /// A keyframe to send at once.
     urgent: Option<usize>,
+    /// One was asked for too soon after the last: it is answered then.
+    wanted_at: Option<Duration>,
     /// The keyframe that was sent ahead of its time, and its followers are still waiting for theirs.
     ahead: Option<usize>,
     /// When the last keyframe went out.
@@ -130,10 +134,11 @@ impl Schedule {
     pub fn next_due(&self) -> Option<Duration> {
         (0..self.tracks.len())
             .filter_map(|track| {
-                if self.cursors[track].urgent.is_some() {
+                let cursor = &self.cursors[track];
+                if cursor.urgent.is_some() {
                     return Some(Duration::ZERO);
                 }
-                self.due_of(track)
+                self.due_of(track).into_iter().chain(cursor.wanted_at).min()
             })
             .min()
     }
@@ -141,6 +146,9 @@ impl Schedule {
     /// The next thing that is due by `now`.
     pub fn take(&mut self, now: Duration) -> Option<Due> {
         for track in 0..self.tracks.len() {
+            if self.cursors[track].wanted_at.take_if(|at| *at <= now).is_some() {
+                self.keyframe_wanted(track, now);
+            }
             if let Some(index) = self.cursors[track].urgent.take() {
                 self.cursors[track].last_key = Some(now);
                 return Some(self.make(track, index, now));
@@ -162,6 +170,7 @@ impl Schedule {
         cursor.ahead = None;
         if key {
             cursor.last_key = Some(due);
+            cursor.wanted_at = None;
         }
         Some(self.make(track, index, due))
     }
@@ -173,7 +182,13 @@ impl Schedule {
             return;
         };
         let cursor = &self.cursors[track];
-        if cursor.urgent.is_some() || cursor.last_key.is_some_and(|sent| now < sent + NEAR) {
+        if cursor.urgent.is_some() {
+            return;
+        }
+        if let Some(sent) = cursor.last_key
+            && now < sent + APART
+        {
+            self.cursors[track].wanted_at = Some(sent + APART);
             return;
         }
         if let Some(index) = cursor.ahead {
@@ -344,13 +359,14 @@ mod tests {
     fn while_the_picture_stands_the_keyframe_is_repeated_but_not_too_often() {
         let mut schedule = Schedule::new(&[clip()], true, Duration::ZERO);
         video_until(&mut schedule, 0, 401);
-        for ms in [401, 410, 500, 710, 720] {
-            schedule.keyframe_wanted(1, MS * ms);
-            video_until(&mut schedule, ms, ms + 1);
+        let mut sent = Vec::new();
+        for ms in 401..1_041 {
+            if [401, 410, 500, 600].contains(&ms) {
+                schedule.keyframe_wanted(1, MS * ms);
+            }
+            sent.extend(video_until(&mut schedule, ms, ms + 1));
         }
-        let mut sent = video_until(&mut schedule, 721, 1_041);
-        assert_eq!(sent.remove(0), (26, 1_040));
-        assert!(sent.is_empty());
+        assert_eq!(sent, [(25, 401), (25, 651), (26, 1_040)]);
     }
 
     #[test]
@@ -365,10 +381,10 @@ mod tests {
     #[test]
     fn a_keyframe_that_is_near_is_waited_for() {
         let mut schedule = Schedule::new(&[clip()], true, Duration::ZERO);
-        video_until(&mut schedule, 0, 800);
-        schedule.keyframe_wanted(1, 800 * MS);
-        assert_eq!(schedule.next_due(), Some(800 * MS));
-        let sent = video_until(&mut schedule, 800, 1_001);
+        video_until(&mut schedule, 0, 920);
+        schedule.keyframe_wanted(1, 920 * MS);
+        assert_eq!(schedule.next_due(), Some(920 * MS));
+        let sent = video_until(&mut schedule, 920, 1_001);
         assert_eq!(sent.last(), Some(&(25, 1_000)));
     }
 
