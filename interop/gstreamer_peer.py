@@ -55,6 +55,8 @@ class Peer:
         self.webrtc.connect("notify::ice-gathering-state", lambda *_: GLib.idle_add(self._post))
         bus = pipeline.get_bus()
         bus.add_signal_watch()
+        # Without it the sender reports of webrtcbin, which makes its sinks late, run at the wrong speed.
+        bus.connect("message::latency", lambda *_: pipeline.recalculate_latency())
         bus.connect("message::error", lambda _, message: self.fail(message.parse_error()[0].message))
 
     def fail(self, reason):
@@ -108,6 +110,7 @@ def publish(address, token):
 
     def changed(*_):
         if peer.webrtc.get_property("connection-state") == GstWebRTC.WebRTCPeerConnectionState.CONNECTED:
+            GLib.idle_add(pipeline.recalculate_latency)
             say(event="connected")
 
     def wait_for_end():

@@ -102,6 +102,9 @@ impl StreamClock {
             State::Waiting { .. } => {}
             State::Reported(old) => {
                 let off = ntp - self.at(old, anchor.ticks);
+                if off.abs() >= MEANT_US && self.leads_away(publishers, old, anchor, last_ticks, class_us) {
+                    return;
+                }
                 let trusted = off.abs() <= TRUSTED_US || off.abs() >= MEANT_US;
                 let us = if trusted { ntp } else { ntp - off + off / FRACTION };
                 self.state = State::Reported(Anchor { us, ..anchor });
@@ -114,6 +117,23 @@ impl StreamClock {
                 }
             }
         }
+    }
+
+    /// Whether a report moves the stream away from when it arrives. GStreamer's webrtcbin says reports that run at twice the
+    /// speed of its media as long as its latency is not set; what was said before fits better then.
+    fn leads_away(
+        &self,
+        publishers: &Publishers,
+        old: Anchor,
+        new: Anchor,
+        last_ticks: i64,
+        class_us: i64,
+    ) -> bool {
+        let Some(offset) = publishers.offsets.get(&self.publisher) else {
+            return false;
+        };
+        let from_arrival = |anchor| (self.at(anchor, last_ticks) - offset - class_us).abs();
+        from_arrival(new) > from_arrival(old)
     }
 
     /// The stream restarted with another base of its timestamps.
@@ -316,5 +336,20 @@ mod tests {
             clock.when(&mut publishers, 90_000, 1_000_000, 1_000_000),
             When::At(1_004_000)
         );
+    }
+
+    #[test]
+    fn reports_at_twice_the_speed_of_the_media_are_left_aside() {
+        let mut publishers = Publishers::default();
+        let mut clock = StreamClock::new(1, 48_000);
+        clock.report(&mut publishers, ntp(NTP), 0, Some(0), 0);
+        assert_eq!(clock.when(&mut publishers, 0, 0, 0), When::At(0));
+        for second in 1..10_i64 {
+            let ticks = second * 48_000;
+            let said = u32::try_from(2 * ticks).expect("small");
+            let now = second * 1_000_000;
+            clock.report(&mut publishers, ntp(NTP + now), said, Some(ticks), now);
+            assert_eq!(clock.when(&mut publishers, ticks, now, now), When::At(now));
+        }
     }
 }

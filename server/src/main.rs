@@ -75,8 +75,8 @@ async fn stop(
 }
 
 fn logs(config: &Config) {
-    let filter = config
-        .log
+    // A line per join about each extension of DTLS it does not know is no news; who wants it says so in `log`.
+    let filter = format!("rtc_dtls=error,{}", config.log)
         .parse::<tracing_subscriber::EnvFilter>()
         .unwrap_or_default();
     let logs = tracing_subscriber::fmt()
