@@ -114,7 +114,7 @@ impl LineArgs {
 struct TeachArgs {
     #[command(flatten)]
     target: Target,
-    /// MP4 file with H264 (no B frames, a keyframe per second) and Opus: camera and voice.
+    /// MP4 file with H264 (no B frames, a keyframe every half second) and Opus: camera and voice.
     #[arg(long)]
     file: PathBuf,
     /// MP4 file with H264: the screen.

@@ -20,7 +20,7 @@ use self::script::Timeline;
 use self::tools::{Encoding, Sound};
 
 /// Raised when the footage changes, so that what was made before is made anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const STAMP: &str = "footage.json";
 /// Length of a flash and its beep.
 const FLASH_MS: u32 = 100;

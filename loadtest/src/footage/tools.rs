@@ -77,7 +77,8 @@ pub enum Sound<'a> {
     Generated(&'a str),
 }
 
-/// A file to encode, in the way a live source has to be: constrained baseline, a keyframe a second, no B frames.
+/// A file to encode, in the way a live source has to be: constrained baseline, a keyframe every half
+/// second (a file cannot make one when it is asked for), no B frames.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoding<'a> {
     /// Its name.
@@ -124,8 +125,9 @@ impl Encoding<'_> {
             "-t {length} -vf {} -c:v libx264 -profile:v baseline -preset superfast -pix_fmt yuv420p -bf 0",
             self.filter
         ));
+        let between = rate / 2;
         add(&format!(
-            "-g {rate} -keyint_min {rate} -sc_threshold 0 -b:v {kbps}k -maxrate {kbps}k -bufsize {}k",
+            "-g {between} -keyint_min {between} -sc_threshold 0 -b:v {kbps}k -maxrate {kbps}k -bufsize {}k",
             kbps / 2
         ));
         if self.sound.is_some() {

@@ -8,8 +8,9 @@ use bytes::Bytes;
 
 use crate::media::clip::{Audio, Clip, Video};
 
-/// A keyframe that is due so soon anyway is waited for.
-const NEAR: Duration = Duration::from_millis(100);
+/// A keyframe that is due so soon anyway is waited for: to jump to it would make the picture stand, and a recorder asks
+/// every few seconds. Footage with a keyframe every half second never jumps.
+const NEAR: Duration = Duration::from_millis(500);
 /// Keyframes that are asked for are so far apart, as an encoder's are.
 const APART: Duration = Duration::from_millis(250);
 /// Later than this, what should have been sent is skipped: the machine slept.
@@ -347,11 +348,11 @@ mod tests {
     #[test]
     fn a_wanted_keyframe_comes_at_once_and_its_picture_stands_until_its_time() {
         let mut schedule = Schedule::new(&[clip()], true, Duration::ZERO);
-        video_until(&mut schedule, 0, 500);
-        schedule.keyframe_wanted(1, 500 * MS);
+        video_until(&mut schedule, 0, 400);
+        schedule.keyframe_wanted(1, 400 * MS);
         assert_eq!(schedule.next_due(), Some(Duration::ZERO));
-        let sent = video_until(&mut schedule, 500, 1_200);
-        assert_eq!(sent[0], (25, 500));
+        let sent = video_until(&mut schedule, 400, 1_200);
+        assert_eq!(sent[0], (25, 400));
         assert_eq!(sent[1], (26, 1_040), "what follows it keeps its time");
     }
 
@@ -372,10 +373,10 @@ mod tests {
     #[test]
     fn the_keyframe_of_the_next_round_serves_too() {
         let mut schedule = Schedule::new(&[clip()], true, Duration::ZERO);
-        video_until(&mut schedule, 0, 1_500);
-        schedule.keyframe_wanted(1, 1_500 * MS);
-        let sent = video_until(&mut schedule, 1_500, 2_100);
-        assert_eq!(&sent[..2], &[(0, 1_500), (1, 2_040)]);
+        video_until(&mut schedule, 0, 1_400);
+        schedule.keyframe_wanted(1, 1_400 * MS);
+        let sent = video_until(&mut schedule, 1_400, 2_100);
+        assert_eq!(&sent[..2], &[(0, 1_400), (1, 2_040)]);
     }
 
     #[test]
