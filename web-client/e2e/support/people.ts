@@ -14,6 +14,13 @@ export async function openPage(browser: Browser, viewport = DESK): Promise<Page>
   });
   const page = await context.newPage();
   await watchConnections(page);
+  await page.addInitScript(() => {
+    // Chromium's second fake camera gives 16-bit depth, which no codec takes; the third is an ordinary one.
+    const devices = (navigator as { mediaDevices?: MediaDevices }).mediaDevices;
+    if (devices === undefined) return;
+    const all = devices.enumerateDevices.bind(devices);
+    devices.enumerateDevices = async () => (await all()).filter(({ label }) => label !== "fake_device_1");
+  });
   return page;
 }
 

@@ -77,7 +77,11 @@ export class Server {
     });
     this.#process = child;
     const keep = (text: Buffer): void => {
-      this.#output = (this.#output + text.toString()).slice(-20_000);
+      const lines = text
+        .toString()
+        .split("\n")
+        .filter((line) => !line.includes("rtc_dtls::handshake"));
+      this.#output = (this.#output + lines.join("\n")).slice(-20_000);
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);

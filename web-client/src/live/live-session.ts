@@ -155,8 +155,10 @@ export class LiveSession {
   }
 
   #expected() {
-    const room = this.room.get()?.room;
-    const teacher = room === undefined ? undefined : teacherOf(room);
+    const view = this.room.get();
+    const teacher = view === null ? undefined : teacherOf(view.room);
+    // The teacher does not hear and see itself.
+    if (teacher?.id === view?.self) return [];
     const remote = [...this.media.remote.get().values()];
     return (teacher?.tracks ?? []).map((track) => ({
       media: remote.find((entry) => entry.track === track.id)?.media.id ?? "",
