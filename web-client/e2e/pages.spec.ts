@@ -160,6 +160,13 @@ test("the live pages, the library and the player with real pictures", async ({ b
   await teacher.getByRole("button", { name: /再按一次确认下课/ }).click();
   await expect(screen.getByText("下课了")).toBeVisible();
   await screen.screenshot({ path: join(SHOTS, "classroom-end.png") });
+  // The demo has another lesson on at once; without it this screen waits.
+  await screen.route("**/api/v1/terminal/events", (route) => route.abort());
+  await screen.route("**/api/v1/terminal", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...((await response.json()) as object), current: null } });
+  });
+  await screen.reload();
   await expect(screen.locator("#classroom")).toHaveAttribute("data-showing", "waiting");
   await looked(screen, "waiting");
   await expect(teacher.getByRole("heading", { name: "已下课" })).toBeVisible();

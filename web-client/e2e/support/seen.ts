@@ -83,19 +83,45 @@ export async function heardEnergy(page: Page): Promise<number> {
 }
 
 /** Waits until more sound arrives: not packets of silence, but energy. */
-export async function hears(page: Page, what: string, ms?: number): Promise<void> {
+export async function hears(page: Page, what: string, ms = 30_000): Promise<void> {
   let before = await heardEnergy(page);
   let rises = 0;
-  await until(
-    `${what} is heard`,
-    async () => {
-      const now = await heardEnergy(page);
-      if (now > before + 1e-5) rises++;
-      before = now;
-      return rises >= 2;
-    },
-    ms,
-  );
+  try {
+    await until(
+      `${what} is heard`,
+      async () => {
+        const now = await heardEnergy(page);
+        if (now > before + 1e-5) rises++;
+        before = now;
+        return rises >= 2;
+      },
+      ms,
+    );
+  } catch (error) {
+    throw new Error(`${String(error)}; receiving: ${await page.evaluate(describeSound)}`, { cause: error });
+  }
+}
+
+/** What is received and played, for the words of a failure. */
+async function describeSound(): Promise<string> {
+  const lines: unknown[] = [];
+  for (const connection of window.peerConnections) {
+    const stats = (await connection.getStats()) as unknown as Map<string, Record<string, unknown>>;
+    for (const entry of stats.values())
+      if (entry["kind"] === "audio" && (entry["type"] === "inbound-rtp" || entry["type"] === "outbound-rtp"))
+        lines.push([
+          entry["type"],
+          entry["mid"],
+          entry["packetsReceived"] ?? entry["packetsSent"],
+          entry["totalAudioEnergy"],
+        ]);
+    lines.push(
+      connection.connectionState,
+      connection.getTransceivers().map((t) => [t.mid, t.currentDirection]),
+    );
+  }
+  const playing = [...document.querySelectorAll("audio")].map((audio) => [audio.paused, audio.readyState]);
+  return JSON.stringify([lines, playing]);
 }
 
 /** How many sound tracks bring packets within the next moments. */
