@@ -84,9 +84,9 @@ fn logs(config: &Config) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     if config.log_json {
-        logs.json().init()
+        logs.json().init();
     } else {
-        logs.compact().init()
+        logs.compact().init();
     }
 }
 

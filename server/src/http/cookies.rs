@@ -29,7 +29,7 @@ pub fn read(headers: &HeaderMap, name: &str) -> Option<Secret> {
 /// A `Set-Cookie` that scripts cannot read and other sites cannot use.
 pub(super) fn set(name: &'static str, value: &Secret, lasts: Duration, secure: bool) -> HeaderValue {
     header_value(
-        Cookie::build((name, value.reveal()))
+        &Cookie::build((name, value.reveal()))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -42,7 +42,7 @@ pub(super) fn set(name: &'static str, value: &Secret, lasts: Duration, secure: b
 /// A `Set-Cookie` that removes it.
 pub(super) fn clear(name: &'static str) -> HeaderValue {
     header_value(
-        Cookie::build((name, ""))
+        &Cookie::build((name, ""))
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -51,7 +51,7 @@ pub(super) fn clear(name: &'static str) -> HeaderValue {
     )
 }
 
-fn header_value(cookie: Cookie<'_>) -> HeaderValue {
+fn header_value(cookie: &Cookie<'_>) -> HeaderValue {
     let mut value =
         HeaderValue::from_str(&cookie.to_string()).expect("names and values are of hex digits and letters");
     value.set_sensitive(true);

@@ -59,7 +59,6 @@ pub(super) fn around(routes: Router, app: &App) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a request handler panicked");
     refusal(

@@ -36,7 +36,13 @@ pub fn openapi_json() -> String {
 /// Names each operation by its tag too: handlers of different resources have the same name, operations may not.
 fn name_operations(description: &mut utoipa::openapi::OpenApi) {
     for item in description.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.post, &mut item.delete, &mut item.put, &mut item.patch];
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.put,
+            &mut item.patch,
+        ];
         for operation in operations.into_iter().flatten() {
             let tag = operation.tags.iter().flatten().next();
             if let (Some(tag), Some(id)) = (tag, &operation.operation_id) {

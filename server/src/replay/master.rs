@@ -33,11 +33,7 @@ fn frame_rate_milli(track: &RecordedTrack) -> u64 {
     let (samples, us) = parts.fold((0, 0), |(samples, us), part| {
         (samples + u64::from(part.samples), us + part.duration_us)
     });
-    if us == 0 {
-        1_000
-    } else {
-        samples * 1_000_000_000 / us
-    }
+    (samples * 1_000_000_000).checked_div(us).unwrap_or(1_000)
 }
 
 /// The teacher's before others, and by source.
