@@ -223,4 +223,40 @@ mod tests {
             assert_eq!(opener.open_rtcp(&mut again), Err(OpenError::Replayed));
         }
     }
+
+    /// Against another implementation, in both directions and across a rollover.
+    #[test]
+    fn another_implementation_reads_it_and_is_read() {
+        use rtc_crypto::RTCCryptoProvider as _;
+        use rtc_srtp::context::Context;
+        use rtc_srtp::protection_profile::ProtectionProfile;
+
+        let provider = rtc_crypto::providers::AwsLcRsProvider::new();
+        for (profile, other) in [
+            (Profile::Gcm, ProtectionProfile::AeadAes128Gcm),
+            (Profile::Sha1, ProtectionProfile::Aes128CmHmacSha1_80),
+        ] {
+            let (mut sealer, mut opener) = pair(profile);
+            let salt = &[9u8; 14][..profile.salt_len()];
+            let context = || Context::new(&KEY, salt, other, None, None, provider.crypto()).unwrap();
+            let (mut sending, mut receiving) = (context(), context());
+            for index in 65_500u64..65_600 {
+                let sequence = u16::try_from(index & 0xffff).unwrap();
+                let plain = rtp(sequence);
+                let mut ours = plain.clone();
+                sealer.seal_rtp(&mut ours, 0, 12, 2, index).unwrap();
+                assert_eq!(&receiving.decrypt_rtp(&ours).unwrap()[..], plain);
+                let mut theirs = sending.encrypt_rtp(&plain).unwrap().to_vec();
+                let (_, len) = opener.open_rtp(&mut theirs, 12, 2, sequence).unwrap();
+                assert_eq!(theirs[..len], plain);
+            }
+            let plain = [0x80, 201, 0, 1, 0, 0, 0, 2];
+            let mut ours = plain.to_vec();
+            sealer.seal_rtcp(&mut ours, 0).unwrap();
+            assert_eq!(receiving.decrypt_rtcp(&ours).unwrap()[..], plain);
+            let mut theirs = sending.encrypt_rtcp(&plain).unwrap().to_vec();
+            let len = opener.open_rtcp(&mut theirs).unwrap();
+            assert_eq!(theirs[..len], plain);
+        }
+    }
 }
