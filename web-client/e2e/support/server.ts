@@ -9,6 +9,7 @@ import type { ClassroomDetail, Lessons, Recordings } from "../../src/api/client"
 
 const BIN = process.env["TONGKE_BIN"] ?? join(import.meta.dirname, "../../../target/debug/tongke");
 const PATIENCE_MS = 60_000;
+const STOP_MS = 30_000;
 
 /** Accounts of the demo district. */
 export const ACCOUNTS = {
@@ -98,7 +99,10 @@ export class Server {
     if (child === null || child.exitCode !== null) return;
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
+    // A server that does not stop fails its own tests; here it must not hold up the next story.
+    const patience = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     await ended;
+    clearTimeout(patience);
   }
 
   /** Ends it for good and removes its data. */
