@@ -12,8 +12,9 @@ use super::error::refusal;
 use crate::room::Refusal;
 use crate::room::tools::Sections;
 use crate::rooms::sessions::{Kind, Session};
-use crate::rooms::{Command, Rooms};
+use crate::rooms::{Command, Rooms, refusal_of};
 use crate::service::Error;
+use crate::service::lessons::joinable;
 use crate::service::tokens::{JoinClaims, TokenError};
 
 /// Longest SDP.
@@ -84,6 +85,23 @@ pub(super) fn offer(
             "sdp",
             "the body is no SDP offer",
         ))),
+    }
+}
+
+/// That the lesson is not over by its row: its room hears of an end a moment later.
+pub(super) async fn still_on(rooms: &Rooms, lesson: LessonId) -> Result<(), Error> {
+    match joinable(rooms.services().lessons.get(lesson).await?.state) {
+        // When it opens is the room's to say.
+        Err(Error::NotOpen) => Ok(()),
+        other => other,
+    }
+}
+
+/// A use case's refusal in the statuses of WHIP and WHEP.
+pub(super) fn failed(error: Error) -> Response {
+    match error {
+        Error::LessonOver | Error::LessonCancelled => refused(refusal_of(&error)),
+        other => other.into_response(),
     }
 }
 

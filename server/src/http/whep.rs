@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{patch, post};
 use tokio::sync::oneshot;
 
@@ -34,14 +34,13 @@ async fn watch(
     body: Bytes,
 ) -> Response {
     match exchange::offer(&rooms, &lesson, &headers, &body) {
-        Ok(offer) => begin(&rooms, offer)
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
+        Ok(offer) => begin(&rooms, offer).await.unwrap_or_else(exchange::failed),
         Err(refused) => *refused,
     }
 }
 
 async fn begin(rooms: &Rooms, offer: Offer) -> Result<Response, Error> {
+    exchange::still_on(rooms, offer.lesson).await?;
     let (reply, plan) = oneshot::channel();
     rooms
         .tell(

@@ -38,14 +38,13 @@ async fn publish(
         Ok(offer) if offer.claims.role != Role::Teacher => {
             Error::Forbidden("only a teacher's token publishes").into_response()
         }
-        Ok(offer) => begin(&rooms, offer)
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
+        Ok(offer) => begin(&rooms, offer).await.unwrap_or_else(exchange::failed),
         Err(refused) => *refused,
     }
 }
 
 async fn begin(rooms: &Rooms, offer: Offer) -> Result<Response, Error> {
+    exchange::still_on(rooms, offer.lesson).await?;
     let (reply, plan) = oneshot::channel();
     let sections = exchange::sections(&offer.sdp);
     rooms
