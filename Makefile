@@ -10,7 +10,7 @@ DATA ?= ./data
 web_sources := $(shell find web-client -path web-client/node_modules -prune -o -path web-client/dist -prune -o \
 	-path web-client/e2e -prune -o -type f -print)
 
-.PHONY: help run teach test check bench fmt generate build
+.PHONY: help run teach test stories check bench fmt generate build
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,8 +28,11 @@ teach: ## put a robot teacher with generated footage into the demo lesson of a r
 	@cargo build --release -p tongke-loadtest
 	@DATA=$(DATA) loadtest/teach.sh
 
-test: ## all tests
+test: ## units and behaviours of every part
 	@scripts/test
+
+stories: ## whole programs together: robot teacher, GStreamer, aiortc, real Chromium
+	@scripts/stories
 
 check: ## formatting, lints, docs, licences, generated files
 	@scripts/check
