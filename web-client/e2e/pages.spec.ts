@@ -51,6 +51,7 @@ async function looked(page: Page, name: string, sizes = DESKS): Promise<void> {
 /** Waits until nothing is loading and pictures have come. */
 async function settled(page: Page): Promise<void> {
   await page.waitForLoadState("load");
+  await expect(page.locator("h1").first()).toBeAttached();
   await expect(page.locator(".ant-skeleton, .ant-spin-spinning")).toHaveCount(0);
   await page.evaluate(async () => {
     await document.fonts.ready;

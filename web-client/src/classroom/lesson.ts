@@ -50,6 +50,7 @@ export class LessonView implements View {
     this.element = h(
       "section",
       { class: "lesson" },
+      h("h1", { class: "visually-hidden" }, words.liveNow),
       h("div", { class: "lesson-pictures" }, this.#material.element, this.#camera.element, side),
       this.#status,
       this.#badge,

@@ -18,7 +18,7 @@ export class WaitingView implements View {
   readonly #clock = h("time", { class: "wait-clock" });
   readonly #date = h("p", { class: "wait-date" });
   readonly #place = h("p", { class: "wait-place two-lines" });
-  readonly #heading = h("h2", { class: "wait-heading" });
+  readonly #heading = h("p", { class: "wait-heading" });
   readonly #title = h("p", { class: "wait-title two-lines" });
   readonly #detail = h("p", { class: "wait-detail two-lines" });
   readonly #countdown = h("p", { class: "wait-countdown" });
@@ -38,6 +38,7 @@ export class WaitingView implements View {
     this.element = h(
       "section",
       { class: "wait" },
+      h("h1", { class: "visually-hidden" }, words.title),
       h("header", { class: "wait-head" }, h("div", {}, this.#clock, this.#date), this.#place),
       h("div", { class: "wait-next" }, this.#heading, this.#title, this.#detail, this.#countdown, this.#later),
       h("figure", { class: "wait-self" }, this.#camera.element, h("figcaption", {}, words.helpHint)),
