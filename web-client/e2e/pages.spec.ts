@@ -100,6 +100,7 @@ test("a classroom pairs with the remote control alone, and waits", async ({ brow
   await expect(page.getByRole("heading", { name: "输入配对码" })).toBeVisible();
   await looked(page, "pairing");
   await page.goto(`${server.url}/classroom`);
+  await expect(page.getByRole("button", { name: "1", exact: true })).toBeFocused();
   for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
   await expect(page.getByRole("button", { name: "0", exact: true })).toBeFocused();
   for (let digit = 0; digit < 6; digit++) await page.keyboard.press("Enter");
