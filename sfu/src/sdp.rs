@@ -1,11 +1,11 @@
 //! Between SDP text and the words of [`crate::negotiated`]: pure functions, no state, no clock.
 //!
 //! Two ways lead through here. The engine offers to browsers of the signalling ([`offer`], then [`read_answer`]); WHIP and WHEP
-//! clients offer to the engine ([`read_offer`], [`agree`] for each section, then [`answer`]), and may restart ICE with a
-//! fragment ([`read_fragment`], [`fragment`]).
+//! clients offer to the engine ([`read_offer`], [`agree()`] for each section, then [`answer`]), and may restart ICE with a
+//! fragment ([`read_fragment`], [`fragment()`]).
 //!
 //! The engine is ICE-lite with host candidates only, bundles every section on one transport with RTCP on the same port, and is
-//! always DTLS server. What a client sends is bounded and never panics: it is read whole or refused with an [`SdpError`].
+//! always DTLS server. What a client sends is bounded and never panics: it is read whole or refused with an `SdpError`.
 
 mod agree;
 mod catalogue;
