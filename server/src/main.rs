@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
@@ -12,6 +13,8 @@ use server::config::{Cli, Command, Config, ConfigError, ServeArgs, TokenArgs};
 use server::output;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// So long may what blocks a thread go on after the stop.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
 /// Something about the settings is wrong.
 const WRONG_SETTINGS: u8 = 2;
 
@@ -47,7 +50,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.settings(), std::env::vars(), args.config.as_deref())?;
     logs(&config);
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let running = app::start(config, Arc::new(SystemClock), server::live::start).await?;
@@ -58,7 +62,10 @@ fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         }
         stop(running, &mut terminate, &mut interrupt).await;
         Ok(())
-    })
+    });
+    // What is still at work was given its time.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    served
 }
 
 /// Stops in order; a second signal ends at once.

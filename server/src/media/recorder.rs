@@ -301,7 +301,8 @@ impl Supervisor {
                     return Outcome::Died;
                 }
                 _ = self.orders.changed(), if running.closing.is_none() => {}
-                changed = self.tracks.changed() => {
+                // Once it closes, no track matters: a room that is gone would make this ready for ever.
+                changed = self.tracks.changed(), if running.closing.is_none() => {
                     if changed.is_err() {
                         running.close(Order::Stop);
                     } else {
@@ -323,10 +324,8 @@ impl Supervisor {
     async fn retap(&mut self, running: &mut Running) {
         let recorded = self.tracks.borrow_and_update().clone();
         running.pump.set_tracks(&recorded);
-        if running.closing.is_none() {
-            let ids = recorded.iter().map(|recorded| recorded.track).collect();
-            self.job.engine.retap(self.job.lesson, ids).await;
-        }
+        let ids = recorded.iter().map(|recorded| recorded.track).collect();
+        self.job.engine.retap(self.job.lesson, ids).await;
     }
 
     async fn said(&mut self, running: &mut Running, line: &[u8]) {

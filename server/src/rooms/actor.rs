@@ -25,6 +25,8 @@ use crate::room::{Facts, Recorded, Refusal, Room, SocketId};
 const STAY: time::Duration = time::Duration::seconds(20);
 /// A room that nobody is in, of a lesson that is not live, is forgotten after this.
 const IDLE: time::Duration = time::Duration::minutes(5);
+/// Where that had to wait, it is looked at again after this.
+const AGAIN: time::Duration = time::Duration::seconds(1);
 /// A client that was told that the server goes away comes back after about this.
 const RETRY_AFTER_MS: u32 = 1_000;
 /// What is known of a recording is stored at least so often while it grows.
@@ -162,7 +164,10 @@ impl Actor {
                     IDLE
                 }
         });
-        let far = self.now() + time::Duration::hours(1);
+        let now = self.now();
+        let far = now + time::Duration::hours(1);
+        // One that has passed waits for something else: it is looked at again, but not without a pause.
+        let quiet = quiet.map(|at| if at > now { at } else { now + AGAIN });
         [self.room.next_deadline(), quiet]
             .into_iter()
             .flatten()
