@@ -6,6 +6,7 @@ SHELL := bash
 
 LISTEN ?= 0.0.0.0:8080
 DATA ?= ./data
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 web_sources := $(shell find web-client -path web-client/node_modules -prune -o -path web-client/dist -prune -o \
 	-path web-client/e2e -prune -o -type f -print)
@@ -16,7 +17,7 @@ help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: build ## build and serve http://localhost:8080 with a demo district; data is kept in ./data
-	@exec target/release/tongke serve --demo --data $(DATA) --listen $(LISTEN)
+	@exec $(TARGET)/release/tongke serve --demo --data $(DATA) --listen $(LISTEN)
 
 build: ## build the server, the recorder and the pages
 	@scripts/setup run
@@ -26,12 +27,12 @@ build: ## build the server, the recorder and the pages
 teach: ## put a robot teacher with generated footage into the demo lesson of a running `make run`
 	@scripts/setup teach
 	@cargo build --release -p tongke-loadtest
-	@DATA=$(DATA) loadtest/teach.sh
+	@DATA=$(DATA) BIN=$(TARGET)/release loadtest/teach.sh
 
-test: ## units and behaviours of every part
+test: ## all tests: units and behaviours of every part, then the stories
 	@scripts/test
 
-stories: ## whole programs together: robot teacher, GStreamer, aiortc, real Chromium
+stories: ## of the tests, whole programs together: robot teacher, GStreamer, aiortc, real Chromium
 	@scripts/stories
 
 check: ## formatting, lints, docs, licences, generated files

@@ -103,8 +103,9 @@ def whole(address, token, least_seconds):
 
 def replayed(address, token):
     judged = replay.judge(address, token)
-    if not judged.satisfied():
-        raise Failed(f"not seen and heard: {judged.verdict()}")
+    # The line is perfect, so nearly every picture that was published is there; a publisher may drop a few while it starts.
+    if not judged.satisfied() or judged.skipped() > 0.02 * judged.frames:
+        raise Failed(f"not seen and heard whole: {judged.verdict()}")
     return str(judged.verdict())
 
 
