@@ -1,10 +1,10 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { expect, type Page, test } from "@playwright/test";
+import { expect, type Locator, type Page, test } from "@playwright/test";
 import type { AxeResults } from "axe-core";
 import { goLive, openCheck, openClassroom, openPage, signIn } from "./support/people";
-import { seesMotion } from "./support/seen";
+import { seesMotion, seesPicture } from "./support/seen";
 import { Server, until } from "./support/server";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -30,12 +30,20 @@ test.afterAll(async () => {
   await server.remove();
 });
 
+interface Looking {
+  sizes?: { width: number; height: number }[];
+  /** What is to be there after loading, besides pictures in what shows pictures. */
+  ready?: () => Promise<unknown>;
+}
+
 /** No violation of axe, no scrolling sideways, and a picture of it, at each size and in both languages. */
-async function looked(page: Page, name: string, sizes = DESKS): Promise<void> {
-  for (const language of ["zh", "en"] as const) {
+async function looked(page: Page, name: string, { sizes = DESKS, ready }: Looking = {}): Promise<void> {
+  // Chinese last: the story goes on in it.
+  for (const language of ["en", "zh"] as const) {
     const address = new URL(page.url());
     address.searchParams.set("lang", language);
     await page.goto(address.href);
+    await ready?.();
     for (const size of sizes) {
       await page.setViewportSize(size);
       await settled(page);
@@ -45,18 +53,30 @@ async function looked(page: Page, name: string, sizes = DESKS): Promise<void> {
     }
     await accessible(page, `${name} in ${language}`);
   }
-  await page.evaluate(() => localStorage.setItem("tongke.language", "zh"));
 }
 
 /** Waits until nothing is loading and pictures have come. */
 async function settled(page: Page): Promise<void> {
   await page.waitForLoadState("load");
   await expect(page.locator("h1").first()).toBeAttached();
-  await expect(page.locator(".ant-skeleton, .ant-spin-spinning")).toHaveCount(0);
+  await expect(page.locator(".ant-skeleton, .ant-spin-spinning, .entering, .health[data-good=wait]")).toHaveCount(0);
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll("video")].every(
+      (video) => video.srcObject === null || video.offsetParent === null || video.videoWidth > 0,
+    ),
+  );
+  await page.waitForFunction(() =>
+    document.getAnimations().every((moving) => !(moving instanceof CSSTransition) || moving.playState !== "running"),
+  );
   await page.evaluate(async () => {
     await document.fonts.ready;
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   });
+}
+
+/** One classroom's tile, with its actions shown. */
+function tile(teacher: Page, name = ""): Locator {
+  return teacher.locator(".tile").filter({ has: teacher.getByText(name, { exact: true }) });
 }
 
 async function accessible(page: Page, name: string): Promise<void> {
@@ -126,19 +146,25 @@ test("the live pages, the library and the player with real pictures", async ({ b
   const rooms = await server.pairingCodes(lesson);
   const screens = [];
   for (const { code } of rooms) screens.push(await openClassroom(browser, server.url, code));
-  const screen = screens[0] as Page;
+  const [first, second] = screens as [Page, Page];
   const teacher = await goLive(browser, server);
-  await seesMotion(screen.locator(".lesson-camera video"), "the teacher");
-  await looked(screen, "classroom-camera");
+  await seesMotion(first.locator(".lesson-camera video"), "the teacher");
+  await looked(first, "classroom-camera");
   await teacher.keyboard.press("d");
-  await teacher.keyboard.press("1");
-  await screen.keyboard.press("h");
-  await seesMotion(screen.locator(".lesson-material video"), "the material");
-  await expect(teacher.locator(".tile video")).toHaveCount(rooms.length);
-  await looked(teacher, "live");
+  await tile(teacher, rooms[0]?.name).getByRole("button", { name: "请上台" }).click();
+  await second.keyboard.press("h");
+  await seesMotion(second.locator(".lesson-material video"), "the material");
+  const wall = teacher.locator(".tile video");
+  await looked(teacher, "live", { ready: () => expect(wall).toHaveCount(rooms.length) });
   await expect(teacher.locator(".tile[data-stage=true]")).toHaveCount(1);
-  await looked(screen, "classroom-stage");
+  await looked(first, "classroom-on-stage", { ready: () => expect(first.locator(".lesson-self")).toBeVisible() });
+  await looked(second, "classroom-stage", {
+    ready: () => expect(second.locator(".lesson-guest").first()).toBeVisible(),
+  });
+  const screen = second;
   await screen.keyboard.press("ArrowUp");
+  await expect(screen.locator(".foot")).toHaveAttribute("data-shown", "yes");
+  await settled(screen);
   await screen.screenshot({ path: join(SHOTS, "classroom-foot.png") });
   const observer = await openPage(browser);
   await signIn(observer, server, "researcher", `/observe/${lesson}`);
@@ -162,7 +188,7 @@ test("the live pages, the library and the player with real pictures", async ({ b
   });
   await screen.reload();
   await expect(screen.locator("#classroom")).toHaveAttribute("data-showing", "waiting");
-  await looked(screen, "waiting");
+  await looked(screen, "waiting", { ready: () => expect(screen.locator(".wait-place")).not.toBeEmpty() });
   await expect(teacher.getByRole("heading", { name: "已下课" })).toBeVisible();
   await looked(teacher, "over");
   await until("the recording is whole", async () =>
@@ -170,15 +196,13 @@ test("the live pages, the library and the player with real pictures", async ({ b
   );
   await observer.goto(`${server.url}/library`);
   await expect(observer.locator(".recording")).toHaveCount(1);
-  await looked(observer, "library", [...DESKS, PHONE]);
+  await looked(observer, "library", { sizes: [...DESKS, PHONE] });
   await observer.goto(`${server.url}/library?search=没有这样的课`);
   await expect(observer.getByText("没有符合的课")).toBeVisible();
-  await looked(observer, "library-none", [PHONE]);
+  await looked(observer, "library-none", { sizes: [PHONE] });
   await observer.goto(`${server.url}/library/${lesson}`);
-  await until("the player shows a picture", () =>
-    observer
-      .locator('[data-track="teacher-camera"] video')
-      .evaluate((video) => (video as HTMLVideoElement).readyState >= 2),
-  );
-  await looked(observer, "player", [...DESKS, PHONE]);
+  await looked(observer, "player", {
+    sizes: [...DESKS, PHONE],
+    ready: () => seesPicture(observer.locator('[data-track="teacher-camera"] video')),
+  });
 });

@@ -5,6 +5,9 @@ import { ACCOUNTS, type Server } from "./server";
 const DESK = { width: 1366, height: 768 };
 const TELEVISION = { width: 1280, height: 720 };
 
+/** What is done with a page before it is loaded. */
+type Prepare = (page: Page) => Promise<void>;
+
 /** A page in a browser profile of its own, with its connections kept for measuring. */
 export async function openPage(browser: Browser, viewport = DESK): Promise<Page> {
   const context: BrowserContext = await browser.newContext({
@@ -39,8 +42,9 @@ export async function signIn(
 }
 
 /** Signs the teacher in and opens the lesson that is on: the check before it. */
-export async function openCheck(browser: Browser, server: Server): Promise<Page> {
+export async function openCheck(browser: Browser, server: Server, prepare?: Prepare): Promise<Page> {
   const page = await openPage(browser);
+  await prepare?.(page);
   await signIn(page, server, "teacher");
   await page.getByRole("button", { name: /进入课堂|回到课堂/ }).click();
   await expect(page.getByRole("heading", { name: "课前检查" })).toBeVisible();
@@ -48,8 +52,8 @@ export async function openCheck(browser: Browser, server: Server): Promise<Page>
 }
 
 /** Signs the teacher in, goes through the check and starts the lesson. */
-export async function goLive(browser: Browser, server: Server): Promise<Page> {
-  const page = await openCheck(browser, server);
+export async function goLive(browser: Browser, server: Server, prepare?: Prepare): Promise<Page> {
+  const page = await openCheck(browser, server, prepare);
   await expect(page.getByText("麦克风有声音")).toBeVisible();
   await page.getByRole("button", { name: "开始上课" }).click();
   await expect(page.getByText("正在直播")).toBeVisible();
@@ -57,12 +61,7 @@ export async function goLive(browser: Browser, server: Server): Promise<Page> {
 }
 
 /** A classroom's screen, paired by its code; `url` may be that of a line that can be cut. */
-export async function openClassroom(
-  browser: Browser,
-  url: string,
-  code: string,
-  prepare?: (page: Page) => Promise<void>,
-): Promise<Page> {
+export async function openClassroom(browser: Browser, url: string, code: string, prepare?: Prepare): Promise<Page> {
   const page = await openPage(browser, TELEVISION);
   await prepare?.(page);
   await page.goto(`${url}/classroom?code=${code}`);

@@ -36,6 +36,13 @@ export async function seesMotion(video: Locator, what: string, ms?: number): Pro
   );
 }
 
+/** Waits until a video has a picture, moving or not. */
+export async function seesPicture(video: Locator): Promise<void> {
+  await until("there is a picture", () =>
+    video.evaluate((element) => (element as HTMLVideoElement).readyState >= HTMLMediaElement.HAVE_CURRENT_DATA),
+  );
+}
+
 /** The picture as 32×18 grey values; null while there is none. */
 export async function pixels(video: Locator): Promise<number[] | null> {
   return video.evaluate((element) => {

@@ -13,6 +13,8 @@ const NOTICE_MS = 20_000;
 const STAGE_SHOWN = 3;
 /** A lost sound is named after it has been away for two reports. */
 const NO_SOUND_MS = 4_000;
+/** How often it is looked who on stage speaks. */
+const LOUD_MS = 500;
 const LAYOUTS = ["beside", "material", "camera"] as const;
 
 /** In the lesson: the material fills, the teacher and the stage stand beside it, and whatever is awry is said. */
@@ -33,6 +35,7 @@ export class LessonView implements View {
   #layout: (typeof LAYOUTS)[number] = "beside";
   #deafSince: number | null = null;
   #failedAt = 0;
+  #loud: ReadonlySet<string> = new Set();
 
   constructor(session: LiveSession, devices: Devices) {
     this.#session = session;
@@ -67,6 +70,7 @@ export class LessonView implements View {
       session.publishing.subscribe(update),
       session.notice.subscribe(update),
       devices.state.subscribe(update),
+      this.#followLoud(),
     ];
     this.update();
   }
@@ -144,7 +148,7 @@ export class LessonView implements View {
       screen.show(track?.flowing === true ? media(track.id) : null, guest?.name ?? "");
       show(screen.element, guest !== undefined);
       screen.element.dataset["heard"] =
-        guest !== undefined && !guest.silenced && guest.report.microphone_level > 20 ? "yes" : "no";
+        guest !== undefined && !guest.silenced && this.#loud.has(guest.id) ? "yes" : "no";
     }
     const onStage = self?.on_stage === true;
     this.#self.show(onStage ? this.#devices.state.get().camera.track : null, words.self);
@@ -156,6 +160,18 @@ export class LessonView implements View {
     this.element.dataset["has"] = has;
     this.element.dataset["side"] = onStage || guests.length > 0 ? "yes" : "no";
     this.element.dataset["layout"] = this.#layout;
+  }
+
+  /** Looks again and again who speaks, while somebody is on stage. */
+  #followLoud(): () => void {
+    const timer = setInterval(() => {
+      if (this.element.dataset["side"] !== "yes") return;
+      void this.#session.media.loud().then((loud) => {
+        this.#loud = loud;
+        this.update();
+      });
+    }, LOUD_MS);
+    return () => clearInterval(timer);
   }
 
   #kept(screen: Screen, held: boolean): MediaStreamTrack | null {

@@ -1,4 +1,5 @@
 import type { Lesson } from "../api/client";
+import { deviceHow } from "../live/browser";
 import type { Devices, LocalDevice } from "../live/devices";
 import { duration } from "../words/format";
 import { button, h, moveFocus, setText, show, type View } from "./dom";
@@ -6,6 +7,8 @@ import { Screen } from "./screen";
 import type { FeedState } from "./terminal-feed";
 import { dayWord, fill, timeOfDay, words } from "./words";
 
+/** So long nobody is told that the server does not answer: it is still being asked. */
+const PATIENCE_MS = 3_000;
 /** A countdown is shown when the lesson is nearer than this. */
 const SOON_MS = 12 * 3_600_000;
 
@@ -24,6 +27,8 @@ export class WaitingView implements View {
   readonly #countdown = h("p", { class: "wait-countdown" });
   readonly #later = h("ol", { class: "wait-later" });
   readonly #camera = new Screen("wait-camera");
+  readonly #cameraNone = h("p", { class: "wait-none", role: "status" });
+  readonly #cameraHint = h("figcaption", {}, words.helpHint);
   readonly #status = h("p", { class: "wait-status", role: "status" });
   readonly #health: Record<"network" | "camera" | "microphone", HTMLElement>;
   readonly #meter = h("i", { class: "meter" }, h("b"));
@@ -39,9 +44,16 @@ export class WaitingView implements View {
       "section",
       { class: "wait" },
       h("h1", { class: "visually-hidden" }, words.title),
-      h("header", { class: "wait-head" }, h("div", {}, this.#clock, this.#date), this.#place),
+      h("header", { class: "wait-head" }, h("div", { class: "wait-now" }, this.#clock, this.#date), this.#place),
       h("div", { class: "wait-next" }, this.#heading, this.#title, this.#detail, this.#countdown, this.#later),
-      h("figure", { class: "wait-self" }, this.#camera.element, h("figcaption", {}, words.helpHint)),
+      h(
+        "figure",
+        { class: "wait-self" },
+        this.#camera.element,
+        this.#cameraNone,
+        this.#cameraHint,
+        h("p", {}, words.help),
+      ),
       h(
         "footer",
         { class: "wait-foot" },
@@ -51,7 +63,6 @@ export class WaitingView implements View {
         this.#health.microphone,
         this.#meter,
         button(words.soundTest, { class: "foot-button" }, soundTest),
-        h("span", { class: "wait-help" }, words.help),
       ),
     );
   }
@@ -70,11 +81,12 @@ export class WaitingView implements View {
     setText(this.#place, room === undefined ? "" : `${room.name} · ${room.school.name}`);
     this.#place.title = this.#place.textContent;
     const lost = paired?.lostSince ?? null;
-    const silent = feed.kind === "unknown" ? feed.since : lost;
+    const asking = feed.kind === "unknown" && Date.now() - feed.since < PATIENCE_MS;
+    const silent = feed.kind === "unknown" ? (asking ? null : feed.since) : lost;
     setText(this.#status, silent === null ? "" : fill(words.offline, { time: duration(Date.now() - silent) }));
     show(this.#status, silent !== null);
     this.#lessons(paired?.terminal.upcoming ?? [], paired !== null, now);
-    this.#machine(silent === null);
+    this.#machine(asking ? "asking" : silent === null ? "good" : "bad");
   }
 
   key(event: KeyboardEvent): boolean {
@@ -120,11 +132,15 @@ export class WaitingView implements View {
     );
   }
 
-  #machine(network: boolean): void {
+  #machine(network: Word): void {
     const { camera, microphone } = this.#devices.state.get();
     this.#camera.show(camera.track, words.self);
     show(this.#camera.element, camera.track !== null);
-    set(this.#health.network, words.network, network ? "good" : "bad");
+    show(this.#cameraHint, camera.track !== null);
+    const trouble = howTo(camera, words.camera);
+    setText(this.#cameraNone, trouble);
+    show(this.#cameraNone, camera.track === null && trouble !== "");
+    set(this.#health.network, words.network, network);
     set(this.#health.camera, words.camera, wordOf(camera));
     set(this.#health.microphone, words.microphone, wordOf(microphone));
     this.#meter.style.setProperty("--level", String(this.#level() / 100));
@@ -132,13 +148,32 @@ export class WaitingView implements View {
   }
 }
 
-function wordOf(device: LocalDevice): "good" | "off" | "denied" | "bad" {
+type Word = "good" | "asking" | "off" | "denied" | "bad";
+
+function wordOf(device: LocalDevice): Word {
   if (device.state === "on") return "good";
-  if (device.trouble === "missing" || device.state === "off") return "off";
+  if (device.state === "off" || device.state === "asking") return "asking";
+  if (device.trouble === "missing") return "off";
   return device.trouble === "denied" || device.trouble === "insecure" ? "denied" : "bad";
 }
 
-function set(element: HTMLElement, name: string, word: "good" | "off" | "denied" | "bad"): void {
-  element.dataset["good"] = word === "good" ? "yes" : "no";
+/** What to do about a device that gives nothing, in the browser in use. */
+function howTo(device: LocalDevice, what: string): string {
+  switch (device.trouble) {
+    case null:
+      return "";
+    case "missing":
+      return fill(words.missingHow, { what });
+    case "denied":
+      return fill(words.deniedHow, { what, how: fill(words[deviceHow(navigator.userAgent)], { what }) });
+    case "insecure":
+      return fill(words.insecureHow, { what });
+    default:
+      return fill(words.badHow, { what });
+  }
+}
+
+function set(element: HTMLElement, name: string, word: Word): void {
+  element.dataset["good"] = word === "good" ? "yes" : word === "asking" ? "wait" : "no";
   setText(element, `${name} ${words[word]}`);
 }

@@ -18,7 +18,7 @@ export function Trouble({ error, retry }: { error: ApiError; retry: () => void }
   const text = useErrorText();
   return (
     <Result
-      status={error.status === 404 ? "404" : error.status === 403 ? "403" : "warning"}
+      status={error.status === 404 || error.status === 403 ? "info" : "warning"}
       title={<h2 className="trouble-title">{t("error.title")}</h2>}
       subTitle={
         <>

@@ -11,6 +11,8 @@ const DISCONNECTED_MS = 2_500;
 const CONNECT_MS = 8_000;
 /** A restart that was not answered is asked for again. */
 const RESTART_AGAIN_MS = 4_000;
+/** A level of 0 to 1 that speech reaches and a quiet room does not. */
+const LOUD = 0.02;
 
 /** How a source is encoded. */
 interface Encoding {
@@ -92,6 +94,20 @@ export class MediaSession {
   offer(offer: Offer): Promise<void> {
     this.#latest = offer.negotiation;
     return this.#enqueue(() => this.#apply(offer));
+  }
+
+  /** Peers whose sound is louder than a quiet room right now. */
+  async loud(): Promise<ReadonlySet<string>> {
+    const peers = new Set<string>();
+    const connection = this.#connection;
+    if (connection === null) return peers;
+    const sounds = [...this.remote.get().values()].filter(({ media }) => media.kind === "audio");
+    for (const { peer, media } of sounds) {
+      const stats = (await connection.getStats(media)) as unknown as Map<string, Record<string, unknown>>;
+      for (const entry of stats.values())
+        if (entry["type"] === "inbound-rtp" && Number(entry["audioLevel"]) > LOUD) peers.add(peer);
+    }
+    return peers;
   }
 
   /** Asks for a fresh connection, until one is offered. */

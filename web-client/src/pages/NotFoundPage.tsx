@@ -1,3 +1,4 @@
+import { CompassOutlined } from "@ant-design/icons";
 import { Button, Result } from "antd";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
@@ -9,7 +10,7 @@ export default function NotFoundPage() {
   useTitle(t("error.notFound"));
   return (
     <Result
-      status="404"
+      icon={<CompassOutlined />}
       title={<h1 className="trouble-title">{t("error.notFound")}</h1>}
       subTitle={t("error.notFoundHint")}
       extra={

@@ -47,7 +47,11 @@ function Observe({ live }: { live: Live }) {
         <Link to="/lessons" className="live-back" aria-label={t("observe.back")}>
           <ArrowLeftOutlined />
         </Link>
-        <h1 className="live-title one-line">{room?.lesson.title ?? t("observe.title")}</h1>
+        <h1 className="live-title one-line" title={room?.lesson.title}>
+          {room === undefined
+            ? t("observe.title")
+            : `${room.lesson.subject} ${room.lesson.grade} · ${room.lesson.title} · ${room.lesson.teacher}`}
+        </h1>
         {room?.lesson.live_since && !over && (
           <span className="live-tag">
             <i aria-hidden="true" className="live-dot" />

@@ -249,9 +249,9 @@ export const en: Words = {
   },
   chapter: {
     live: "Lesson starts",
-    on_stage: "{{classroom}} comes on stage",
-    off_stage: "{{classroom}} leaves the stage",
-    hand_raised: "{{classroom}} raises a hand",
+    on_stage: "On stage: {{classroom}}",
+    off_stage: "Off stage: {{classroom}}",
+    hand_raised: "Hand: {{classroom}}",
     material_shown: "Material is shown",
     interrupted: "Recording was interrupted and goes on",
     end: "Lesson ends",

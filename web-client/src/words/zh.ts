@@ -236,9 +236,9 @@ export const zh = {
   },
   chapter: {
     live: "上课",
-    on_stage: "{{classroom}} 上台",
-    off_stage: "{{classroom}} 下台",
-    hand_raised: "{{classroom}} 举手",
+    on_stage: "上台 · {{classroom}}",
+    off_stage: "下台 · {{classroom}}",
+    hand_raised: "举手 · {{classroom}}",
     material_shown: "展示课件",
     interrupted: "录制中断后继续",
     end: "下课",

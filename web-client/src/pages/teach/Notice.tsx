@@ -6,18 +6,21 @@ export function Notice({
   title,
   text,
   code,
+  good = false,
   actions,
 }: {
   title: string;
   text: string;
   code?: string;
+  /** All is as it should be. */
+  good?: boolean;
   actions: { name: string; act: () => void }[];
 }) {
   const { t } = useTranslation();
   return (
-    <main className="notice">
+    <main className="notice" data-scheme="dark">
       <Result
-        status="info"
+        status={good ? "success" : "info"}
         title={<h1 className="trouble-title">{title}</h1>}
         subTitle={
           <>

@@ -1,24 +1,22 @@
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { useErrorText } from "../../components/Trouble";
-import type { Room } from "../../generated/signal/Room";
 import type { StopCode } from "../../live/signal-connection";
 import { duration } from "../../words/format";
 import { Notice } from "./Notice";
 
 /** After the lesson. */
-export function Over({ room }: { room: Room }) {
+export function Over({ lesson, recordedMs, cancelled }: { lesson: string; recordedMs: number; cancelled: boolean }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const recorded =
-    room.recording.duration_ms > 0 ? t("live.endedRecorded", { duration: duration(room.recording.duration_ms) }) : "";
-  const cancelled = room.lesson.state === "cancelled";
+  const recorded = recordedMs > 0 ? t("live.endedRecorded", { duration: duration(recordedMs) }) : "";
   return (
     <Notice
+      good={!cancelled}
       title={cancelled ? t("error.cancelled") : t("live.ended")}
       text={cancelled ? "" : `${t("live.endedHint")} ${recorded}`}
       actions={[
-        { name: t("live.watchReplay"), act: () => void navigate(`/library/${room.lesson.id}`) },
+        ...(cancelled ? [] : [{ name: t("live.watchReplay"), act: () => void navigate(`/library/${lesson}`) }]),
         { name: t("live.toToday"), act: () => void navigate("/today") },
       ]}
     />

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNavigate } from "react-router";
+import { useNavigate, useParams } from "react-router";
 import { useStore, useTitle } from "../../components/hooks";
 import { TrackAudio } from "../../components/media";
 import type { Devices } from "../../live/devices";
@@ -18,6 +18,9 @@ import { StageList } from "./StageList";
 import { useTeach } from "./useTeach";
 import { Wall } from "./Wall";
 
+/** With so few classrooms their wall gets less room, and what they see gets more. */
+const FEW = 12;
+
 interface RoomProps {
   session: LiveSession;
   devices: Devices;
@@ -28,6 +31,7 @@ interface RoomProps {
 export function Room({ session, devices, again }: RoomProps) {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const { lesson } = useParams();
   const line = useStore(session.connection.state);
   const view = useStore(session.room);
   const remote = useStore(session.media.remote);
@@ -48,17 +52,25 @@ export function Room({ session, devices, again }: RoomProps) {
     if (session.publishing.get().on !== live) session.publishing.patch({ on: live });
   }, [session, live, publishing]);
 
-  if (line.kind === "stopped" && state !== "ended" && state !== "archived")
-    return <Stopped code={line.code} again={again} home={() => void navigate("/today")} />;
+  // Whoever loads the page after the end is told so, as they are who were there.
+  const over = line.kind === "stopped" && (line.code === "ended" || line.code === "cancelled") ? line.code : state;
+  if (over === "ended" || over === "archived" || over === "cancelled")
+    return (
+      <Over
+        lesson={view?.room.lesson.id ?? lesson ?? ""}
+        recordedMs={view?.room.recording.duration_ms ?? 0}
+        cancelled={over === "cancelled"}
+      />
+    );
+  if (line.kind === "stopped") return <Stopped code={line.code} again={again} home={() => void navigate("/today")} />;
   if (view === null) return <Entering session={session} />;
-  if (state === "ended" || state === "archived" || state === "cancelled") return <Over room={view.room} />;
   const classrooms = classroomsOf(view.room.peers);
   const sounds = [...remote.values()].filter((track) => track.media.kind === "audio");
   return (
     <div className="teach" data-scheme="dark">
       <Head view={view} />
       <Banners session={session} devices={devices} blocked={blocked} live={live} />
-      <main className="teach-main">
+      <main className="teach-main" data-few={classrooms.length <= FEW}>
         <section className="teach-left" aria-label={t("live.programme")}>
           <Preview session={session} devices={devices} room={view.room} />
           {live ? (

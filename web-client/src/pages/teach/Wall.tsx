@@ -13,6 +13,7 @@ import { MarkLabel, Tile } from "./Tile";
 import { type Teach, useShortcuts } from "./useTeach";
 
 const TILE_MIN_WIDTH = 150;
+const TILE_MAX_WIDTH = 420;
 const TILE_GAP = 8;
 /** A tile's height is its width by 9/16 and its name below. */
 const TILE_FOOT = 52;
@@ -32,7 +33,7 @@ export function Wall({ session, classrooms, live, teach }: WallProps) {
   const [filter, setFilter] = useState<WallFilter>("all");
   const [asked, setPage] = useState(0);
   const [addressee, setAddressee] = useState<Peer | "all" | null>(null);
-  const { grid, perPage } = usePageSize();
+  const { grid, columns, perPage } = usePageSize(classrooms.length);
   const list = filtered(classrooms, filter);
   const pages = Math.max(1, Math.ceil(list.length / perPage));
   const page = Math.min(asked, pages - 1);
@@ -104,7 +105,10 @@ export function Wall({ session, classrooms, live, teach }: WallProps) {
       </ul>
       <div className="tiles-box" ref={grid}>
         {list.length === 0 && <p className="quiet tiles-empty">{empty}</p>}
-        <ul className="plain-list tiles">
+        <ul
+          className="plain-list tiles"
+          style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, ${TILE_MAX_WIDTH}px))` }}
+        >
           {shown.map((peer, index) => (
             <Tile
               key={peer.id}
@@ -137,23 +141,26 @@ function useWatchedTiles(session: LiveSession, shown: Peer[]): void {
   }, [session, ids]);
 }
 
-/** How many tiles fit, so that the wall never scrolls. */
-function usePageSize() {
+/** Columns and tiles of a page, so that the wall never scrolls: all classrooms as large as they fit, or pages of small ones. */
+function usePageSize(count: number) {
   const grid = useRef<HTMLDivElement>(null);
-  const [perPage, setPerPage] = useState(9);
+  const [size, setSize] = useState({ columns: 3, perPage: 9 });
   useEffect(() => {
     const element = grid.current;
     if (element === null) return;
-    const measure = (): void => {
-      const { clientWidth, clientHeight } = element;
-      const columns = Math.max(1, Math.floor((clientWidth + TILE_GAP) / (TILE_MIN_WIDTH + TILE_GAP)));
-      const width = (clientWidth - (columns - 1) * TILE_GAP) / columns;
-      const rows = Math.max(1, Math.floor((clientHeight + TILE_GAP) / ((width * 9) / 16 + TILE_FOOT + TILE_GAP)));
-      setPerPage(columns * rows);
-    };
+    const measure = (): void => setSize(pageSize(element.clientWidth, element.clientHeight, count));
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
-  }, []);
-  return { grid, perPage };
+  }, [count]);
+  return { grid, ...size };
+}
+
+function pageSize(width: number, height: number, count: number): { columns: number; perPage: number } {
+  const most = Math.max(1, Math.floor((width + TILE_GAP) / (TILE_MIN_WIDTH + TILE_GAP)));
+  for (let columns = 1; ; columns++) {
+    const tile = Math.min(TILE_MAX_WIDTH, (width - (columns - 1) * TILE_GAP) / columns);
+    const rows = Math.max(1, Math.floor((height + TILE_GAP) / ((tile * 9) / 16 + TILE_FOOT + TILE_GAP)));
+    if (columns >= most || rows * columns >= count) return { columns, perPage: rows * columns };
+  }
 }
