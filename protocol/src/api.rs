@@ -154,6 +154,27 @@ pub struct Pair {
     pub code: String,
 }
 
+/// `POST /api/v1/terminal/claim`: the code that a device shows, so that an administrator pairs it. The answer sets a cookie, by
+/// which the device asks `GET /api/v1/terminal/claim` whether it was paired.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct Claim {
+    /// Six digits.
+    pub code: String,
+    /// When it lapses; then another is to be asked for.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+    /// The server's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub now: OffsetDateTime,
+}
+
+/// `POST /api/v1/claims/{code}`: where the device that shows this code stands.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PairClaim {
+    /// The classroom.
+    pub classroom: ClassroomId,
+}
+
 /// `GET /api/v1/terminal`, and each `state` event of `GET /api/v1/terminal/events` (server-sent events; at once, on every
 /// change and every 15 s). 401 when the terminal is not paired or was revoked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

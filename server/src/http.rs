@@ -1,5 +1,6 @@
 //! HTTP: one router ([`router()`]), one ordered middleware stack ([`layers`]), one map of errors to statuses ([`error`]).
 
+mod claims;
 mod classrooms;
 pub mod cookies;
 pub mod error;

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::store::Store;
 
 pub mod access;
+pub mod claims;
 pub mod error;
 pub mod events;
 pub mod identity;
@@ -39,6 +40,8 @@ pub struct Services {
     pub identity: Arc<identity::Identity>,
     /// Classrooms, pairing codes, terminals.
     pub terminals: Arc<terminals::Terminals>,
+    /// Pairing by a code that the device shows.
+    pub claims: Arc<claims::Claims>,
     /// Recordings.
     pub library: Arc<library::Library>,
 }
@@ -60,14 +63,16 @@ impl Services {
         tokens.set_revoked(store.revoked_terminals().await?);
         let events = events::Events::new(store.clone());
         let lessons = Arc::new(lessons::Lessons::new(config, store.clone(), events.clone()));
+        let terminals = Arc::new(terminals::Terminals::new(
+            store.clone(),
+            events.clone(),
+            tokens.clone(),
+            lessons.clone(),
+        ));
         Ok(Self {
+            claims: Arc::new(claims::Claims::new(store.clone(), terminals.clone())),
             identity: Arc::new(identity::Identity::new(config, store.clone(), events.clone())),
-            terminals: Arc::new(terminals::Terminals::new(
-                store.clone(),
-                events.clone(),
-                tokens.clone(),
-                lessons.clone(),
-            )),
+            terminals,
             library: Arc::new(library::Library::new(
                 store.clone(),
                 events.clone(),

@@ -117,10 +117,13 @@ test("a teacher's day and the check", async ({ browser }) => {
 test("a classroom pairs with the remote control alone, and waits", async ({ browser }) => {
   const page = await openPage(browser, { width: 1920, height: 1080 });
   await page.goto(`${server.url}/classroom`);
-  await expect(page.getByRole("heading", { name: "输入配对码" })).toBeVisible();
-  await looked(page, "pairing");
-  await page.goto(`${server.url}/classroom`);
+  await expect(page.getByRole("heading", { name: "配对这块屏幕" })).toBeVisible();
+  await looked(page, "pairing", { ready: () => expect(page.locator(".qr svg")).toBeVisible() });
+  await expect(page.getByRole("button", { name: "我有配对码" })).toBeFocused();
+  await page.keyboard.press("Enter");
   await expect(page.getByRole("button", { name: "1", exact: true })).toBeFocused();
+  await page.screenshot({ path: join(SHOTS, "pairing-pad.png") });
+  await accessible(page, "the pad");
   for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight"]) await page.keyboard.press(key);
   await expect(page.getByRole("button", { name: "0", exact: true })).toBeFocused();
   for (let digit = 0; digit < 6; digit++) await page.keyboard.press("Enter");
@@ -133,6 +136,10 @@ test("administration", async ({ browser }) => {
   await signIn(page, server, "administrator");
   await expect(page.getByRole("table")).toBeVisible();
   await looked(page, "classrooms");
+  await page.goto(`${server.url}/pair?code=123456`);
+  await expect(page.getByRole("radio")).toHaveCount(3);
+  await page.getByRole("radio").first().check();
+  await looked(page, "pair", { sizes: [...DESKS, PHONE] });
   await page.goto(`${server.url}/lessons`);
   await expect(page.getByRole("table")).toBeVisible();
   await looked(page, "lessons");

@@ -1,4 +1,4 @@
-//! The two cookies: a person's sign-in and a device's pairing.
+//! The cookies: a person's sign-in, a device's pairing, and its claim before that.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite};
@@ -10,6 +10,8 @@ use crate::redact::Secret;
 pub const SESSION: &str = "tongke_session";
 /// A device's pairing.
 pub const TERMINAL: &str = "tongke_terminal";
+/// A device's claim to be paired.
+pub const CLAIM: &str = "tongke_claim";
 /// Browsers keep a cookie for 400 days at most; a device's is renewed whenever it asks for its state.
 pub(super) const TERMINAL_LASTS: Duration = Duration::days(400);
 

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::refusal;
-use super::{classrooms, health, layers, lessons, openapi, pages, recordings, session, terminal};
+use super::{claims, classrooms, health, layers, lessons, openapi, pages, recordings, session, terminal};
 use crate::app::App;
 
 /// The routes of `/api/v1`, with their description.
@@ -22,6 +22,8 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(terminal::get, terminal::remove))
         .routes(routes!(terminal::pair))
         .routes(routes!(terminal::events))
+        .routes(routes!(claims::create, claims::collect))
+        .routes(routes!(claims::pair))
         .routes(routes!(classrooms::list))
         .routes(routes!(classrooms::new_code))
         .routes(routes!(classrooms::revoke))

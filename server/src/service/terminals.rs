@@ -107,6 +107,25 @@ impl Terminals {
         Ok((token, terminal))
     }
 
+    /// Keeps a device that an administrator placed in a classroom; `token` is its cookie's value.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub(super) async fn keep(
+        &self,
+        id: TerminalId,
+        classroom: ClassroomId,
+        token: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<TerminalRow> {
+        let row = self.store.add_terminal(id, classroom, &hash(token), now).await?;
+        self.events
+            .log(EventKind::TerminalPaired, None, classroom, now)
+            .await?;
+        Ok(row)
+    }
+
     /// The device of a cookie.
     ///
     /// # Errors

@@ -120,6 +120,31 @@ impl Store {
         Ok(Some(row.into()))
     }
 
+    /// Keeps a terminal that was not seen yet.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails.
+    pub async fn add_terminal(
+        &self,
+        id: TerminalId,
+        classroom: ClassroomId,
+        token_hash: &str,
+        now: OffsetDateTime,
+    ) -> Result<TerminalRow> {
+        let row = terminal::ActiveModel {
+            id: Set(id.0),
+            classroom_id: Set(classroom.0),
+            token_hash: Set(token_hash.to_owned()),
+            paired_ms: Set(ms(now)),
+            seen_ms: Set(None),
+            revoked_ms: Set(None),
+        }
+        .insert(&self.db)
+        .await?;
+        Ok(row.into())
+    }
+
     /// The terminal of a cookie; `None` when there is none or it was revoked.
     ///
     /// # Errors

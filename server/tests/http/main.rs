@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod claims;
 mod commands;
 mod demo;
 mod lessons;

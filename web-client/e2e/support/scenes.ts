@@ -1,15 +1,18 @@
 import type { Page } from "@playwright/test";
 
 /** What a page's cameras and screen show instead of Chromium's test pattern. */
-export type Scene = "teacher" | "pupils-warm" | "pupils-cool" | "pupils-few";
+export type Scene = "teacher" | "pupils-warm" | "pupils-cool" | "pupils-few" | "clock";
+
+/** The clock's picture: so many bits in so many rows, each a count of so many milliseconds of Unix time. */
+export const CLOCK = { columns: 8, rows: 2, step: 50 };
 
 /** Drawn, moving pictures of a lesson in place of the camera and the shared screen; the microphone stays as it is. */
 export async function showScene(page: Page, scene: Scene): Promise<void> {
-  await page.addInitScript(install, scene);
+  await page.addInitScript(install, { scene, clock: CLOCK });
 }
 
 /** Runs in the page: everything it needs stands inside. */
-function install(scene: Scene): void {
+function install({ scene, clock }: { scene: Scene; clock: typeof CLOCK }): void {
   type Draw = (g: CanvasRenderingContext2D, seconds: number) => void;
 
   const rounded = (g: CanvasRenderingContext2D, x: number, y: number, w: number, h: number, r: number): void => {
@@ -266,7 +269,20 @@ function install(scene: Scene): void {
     disc(g, 1330 + 150 * Math.cos(s * 0.9), 640 + 150 * Math.sin(s * 0.9), 16);
   };
 
+  /** The time as black and white fields that survive any codec. */
+  const time: Draw = (g) => {
+    const count = Math.floor(Date.now() / clock.step);
+    const { width, height } = g.canvas;
+    for (let bit = 0; bit < clock.columns * clock.rows; bit++) {
+      const w = width / clock.columns;
+      const h = height / clock.rows;
+      g.fillStyle = Math.floor(count / 2 ** bit) % 2 === 1 ? "#fff" : "#000";
+      g.fillRect((bit % clock.columns) * w, Math.floor(bit / clock.columns) * h, w, h);
+    }
+  };
+
   const cameras: Record<Scene, Draw> = {
+    clock: time,
     teacher,
     "pupils-warm": pupils("#ead9b6", ["#3d6fa3", "#3d6fa3", "#e8e3d6"], 3, 5),
     "pupils-cool": pupils("#cfdcd8", ["#4f8a6b", "#e2e6e4", "#c46a4a"], 3, 6),
@@ -278,7 +294,7 @@ function install(scene: Scene): void {
     canvas.height = height;
     const g = canvas.getContext("2d");
     if (g === null) throw new Error("no canvas");
-    g.scale(width / base, width / base);
+    if (scene !== "clock") g.scale(width / base, width / base);
     const from = performance.now();
     const step = (): void => draw(g, (performance.now() - from) / 1000);
     step();
@@ -299,9 +315,13 @@ function install(scene: Scene): void {
   devices.getUserMedia = async (asked) => {
     if (!asked?.video) return real(asked);
     const large = scene === "teacher";
-    const picture = filmed(cameras[scene], large ? 1280 : 640, large ? 720 : 360, 1280, 12);
+    const rate = scene === "clock" ? 20 : 12;
+    const picture = filmed(cameras[scene], large ? 1280 : 640, large ? 720 : 360, 1280, rate);
     const sound = asked.audio ? (await real({ audio: asked.audio })).getTracks() : [];
     return new MediaStream([picture, ...sound]);
   };
-  devices.getDisplayMedia = () => Promise.resolve(new MediaStream([filmed(slide, 1920, 1080, 1920, 5)]));
+  devices.getDisplayMedia = () =>
+    Promise.resolve(
+      new MediaStream([scene === "clock" ? filmed(time, 640, 360, 640, 20) : filmed(slide, 1920, 1080, 1920, 5)]),
+    );
 }

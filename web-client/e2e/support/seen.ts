@@ -1,4 +1,5 @@
 import type { Locator, Page } from "@playwright/test";
+import { CLOCK } from "./scenes";
 import { until } from "./server";
 
 declare global {
@@ -40,6 +41,51 @@ export async function seesMotion(video: Locator, what: string, ms?: number): Pro
 export async function seesPicture(video: Locator): Promise<void> {
   await until("there is a picture", () =>
     video.evaluate((element) => (element as HTMLVideoElement).readyState >= HTMLMediaElement.HAVE_CURRENT_DATA),
+  );
+}
+
+/** The time in a picture of the scene "clock", in Unix ms; it is some time of the last hour. Null while there is no picture. */
+export async function timeSeen(video: Locator): Promise<number | null> {
+  return (await timesSeen(video, 0))[0]?.shown ?? null;
+}
+
+/** What a video showed and when, in Unix ms, for each of its next frames; with 0 what it shows now. */
+export async function timesSeen(video: Locator, frames: number): Promise<{ shown: number; at: number }[]> {
+  return video.evaluate(
+    async (element, { clock, frames }) => {
+      const source = element as HTMLVideoElement;
+      const canvas = document.createElement("canvas");
+      canvas.width = clock.columns * 8;
+      canvas.height = clock.rows * 8;
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      if (context === null || source.videoWidth === 0) return [];
+      const read = (): { shown: number; at: number } => {
+        context.drawImage(source, 0, 0, canvas.width, canvas.height);
+        let count = 0;
+        for (let bit = 0; bit < clock.columns * clock.rows; bit++) {
+          const x = (bit % clock.columns) * 8 + 4;
+          const y = Math.floor(bit / clock.columns) * 8 + 4;
+          if ((context.getImageData(x, y, 1, 1).data[0] ?? 0) > 127) count += 2 ** bit;
+        }
+        const at = Date.now();
+        const round = 2 ** (clock.columns * clock.rows);
+        const now = Math.floor(at / clock.step);
+        const ago = (((now - count) % round) + round) % round;
+        return { shown: (now - ago) * clock.step, at };
+      };
+      if (frames === 0) return [read()];
+      const seen: { shown: number; at: number }[] = [];
+      await new Promise<void>((resolve) => {
+        const next = (): void => {
+          seen.push(read());
+          if (seen.length === frames) resolve();
+          else source.requestVideoFrameCallback(next);
+        };
+        source.requestVideoFrameCallback(next);
+      });
+      return seen;
+    },
+    { clock: CLOCK, frames },
   );
 }
 

@@ -1,6 +1,7 @@
 import type { components } from "../generated/api";
 
 type Schemas = components["schemas"];
+export type Claim = Schemas["Claim"];
 export type Session = Schemas["Session"];
 export type User = Schemas["User"];
 export type UserRole = Schemas["UserRole"];
@@ -87,6 +88,13 @@ export const api = {
   recording: (lesson: string, signal?: AbortSignal) =>
     request<Replay>("GET", `/recordings/${lesson}`, undefined, signal),
   pair: (code: string) => request<unknown>("POST", "/terminal/pair", { code } satisfies Schemas["Pair"]),
+  claim: () => request<Claim>("POST", "/terminal/claim"),
+  /** Undefined while nobody paired the screen; the server holds the answer back for some seconds. */
+  collectClaim: () => request<TerminalState | undefined>("GET", "/terminal/claim"),
+  pairClaim: (code: string, classroom: string) =>
+    request<ClassroomDetail>("POST", `/claims/${encodeURIComponent(code)}`, {
+      classroom,
+    } satisfies Schemas["PairClaim"]),
   terminal: (signal?: AbortSignal) => request<TerminalState>("GET", "/terminal", undefined, signal),
 };
 

@@ -1,107 +1,158 @@
+import { encode } from "uqr";
 import { ApiError, api } from "../api/client";
+import { systemClock } from "../live/clock";
 import { rememberLanguage } from "../words/language";
-import { button, h, icon, moveFocus, setText, type View } from "./dom";
+import { ClaimWait } from "./claim";
+import { button, h, moveFocus, setText, show, type View } from "./dom";
+import { PadView } from "./pad";
 import { fill, otherLanguage, words } from "./words";
 
-const DIGITS = 6;
-const AGAIN_MS = 3_000;
-
-/** Six digits, once: typed, pressed on the pad, or given in the address as `?code=`. */
+/** Not paired: a code and its QR code for an administrator's phone, or the pad for a code that an administrator gave. */
 export class PairingView implements View {
-  readonly element: HTMLElement;
-  readonly #fields: HTMLElement[];
-  readonly #status: HTMLElement;
+  readonly element = h("section", { class: "pairing" });
   readonly #paired: () => void;
-  #code = "";
-  #busy = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #view: View;
 
   constructor(revoked: boolean, paired: () => void) {
-    this.#paired = paired;
-    this.#fields = Array.from({ length: DIGITS }, (_, index) =>
-      h("span", { class: "digit", role: "img", "aria-label": fill(words.digit, { n: index + 1 }) }),
+    this.#paired = () => {
+      window.history.replaceState(null, "", window.location.pathname);
+      paired();
+    };
+    const given = new URLSearchParams(window.location.search).get("code") ?? "";
+    this.#view = /^\d{6}$/.test(given) && !revoked ? this.#pad(given) : this.#shown(revoked);
+    this.element.append(this.#view.element);
+  }
+
+  update(): void {
+    this.#view.update();
+  }
+
+  key(event: KeyboardEvent): boolean {
+    if (this.#view instanceof ShownView && /^\d$/.test(event.key)) {
+      this.#swap(this.#pad(event.key));
+      return true;
+    }
+    const back = event.key === "Escape" || event.key === "BrowserBack";
+    if (this.#view instanceof PadView && back) {
+      this.#swap(this.#shown(false));
+      return true;
+    }
+    return this.#view.key(event);
+  }
+
+  destroy(): void {
+    this.#view.destroy();
+  }
+
+  #pad(given: string): View {
+    return new PadView(
+      given,
+      this.#paired,
+      button(words.showCode, { class: "pair-other" }, () => this.#swap(this.#shown(false))),
     );
+  }
+
+  #shown(revoked: boolean): View {
+    return new ShownView(
+      revoked,
+      this.#paired,
+      button(words.typeCode, { class: "pair-other" }, () => this.#swap(this.#pad(""))),
+    );
+  }
+
+  #swap(view: View): void {
+    this.#view.destroy();
+    this.#view = view;
+    this.element.replaceChildren(view.element);
+    view.update();
+  }
+}
+
+/** The code of this screen, large, and the same as a QR code that opens the page of administrators. */
+class ShownView implements View {
+  readonly element: HTMLElement;
+  readonly #digits: HTMLElement;
+  readonly #qr = h("div", { class: "qr", role: "img", "aria-label": words.qr, hidden: "" });
+  readonly #status: HTMLElement;
+  readonly #wait: ClaimWait;
+
+  constructor(revoked: boolean, paired: () => void, typeCode: HTMLElement) {
+    this.#digits = h("p", { class: "pair-code", role: "status", "aria-label": words.screenCode });
     this.#status = h("p", { class: "pair-status", role: "status" }, revoked ? words.revoked : "");
-    const pad = h("div", { class: "pad" });
-    for (const digit of ["1", "2", "3", "4", "5", "6", "7", "8", "9"])
-      pad.append(button(digit, {}, () => this.#type(digit)));
-    const erase = button("", { "aria-label": words.erase }, () => this.#set(this.#code.slice(0, -1)));
-    erase.append(icon("erase"));
-    pad.append(
-      button(words.clear, { class: "pad-word" }, () => this.#set("")),
-      button("0", {}, () => this.#type("0")),
-      erase,
-    );
-    const switcher = button(words.language, { class: "pair-language" }, () => {
+    const switcher = button(words.language, { class: "pair-other" }, () => {
       rememberLanguage(otherLanguage);
       const address = new URL(window.location.href);
       address.searchParams.delete("lang");
       window.location.replace(address);
     });
     this.element = h(
-      "section",
+      "div",
       { class: "pair" },
       h(
         "div",
         { class: "pair-text" },
-        h("img", { src: "/icon.svg", alt: "", class: "pair-icon" }),
-        h("h1", {}, words.pairTitle),
-        h("div", { class: "digits" }, ...this.#fields),
+        h("h1", {}, words.claimTitle),
+        h("p", {}, words.claimHint),
+        this.#digits,
+        h("p", { class: "quiet" }, fill(words.claimType, { address: `${window.location.host}/pair` })),
         this.#status,
-        h("p", { class: "quiet" }, words.pairHint),
-        switcher,
+        h("div", { class: "pair-others" }, typeCode, switcher),
       ),
-      pad,
+      this.#qr,
     );
-    const given = new URLSearchParams(window.location.search).get("code") ?? "";
-    if (/^\d{6}$/.test(given) && !revoked) this.#set(given);
-    queueMicrotask(() => pad.querySelector("button")?.focus());
+    this.#wait = new ClaimWait({ clock: systemClock, claim: api.claim, collect, troubleOf, paired });
+    this.#wait.state.subscribe(() => this.#changed(revoked));
+    queueMicrotask(() => typeCode.focus());
   }
 
   update(): void {
-    // Nothing here changes with time.
+    // The wait tells by itself.
   }
 
   key(event: KeyboardEvent): boolean {
-    if (/^\d$/.test(event.key)) this.#type(event.key);
-    else if (event.key === "Backspace" || event.key === "Delete") this.#set(this.#code.slice(0, -1));
-    else return moveFocus(this.element, event.key);
-    return true;
+    return moveFocus(this.element, event.key);
   }
 
   destroy(): void {
-    clearTimeout(this.#timer);
+    this.#wait.close();
   }
 
-  #type(digit: string): void {
-    if (!this.#busy) this.#set((this.#code + digit).slice(0, DIGITS));
+  #changed(revoked: boolean): void {
+    const { code, trouble } = this.#wait.state.get();
+    const said = trouble === "offline" ? words.pairOffline : trouble === "busy" ? words.pairBusy : "";
+    setText(this.#status, said === "" && revoked ? words.revoked : said);
+    const digits = code === null ? "" : `${code.slice(0, 3)} ${code.slice(3)}`;
+    if (this.#digits.textContent === digits) return;
+    setText(this.#digits, digits);
+    show(this.#qr, code !== null);
+    if (code !== null) this.#qr.replaceChildren(qrOf(`${window.location.origin}/pair?code=${code}`));
   }
+}
 
-  #set(code: string): void {
-    if (this.#busy) return;
-    this.#code = code;
-    for (const [index, field] of this.#fields.entries()) setText(field, code[index] ?? "");
-    if (code.length === DIGITS) void this.#pair();
-    else if (code.length > 0) setText(this.#status, "");
+async function collect(): Promise<"paired" | "waiting" | "gone"> {
+  try {
+    return (await api.collectClaim()) === undefined ? "waiting" : "paired";
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return "gone";
+    throw error;
   }
+}
 
-  async #pair(): Promise<void> {
-    this.#busy = true;
-    setText(this.#status, words.pairing);
-    try {
-      await api.pair(this.#code);
-      window.history.replaceState(null, "", window.location.pathname);
-      this.#paired();
-    } catch (error) {
-      this.#busy = false;
-      const status = error instanceof ApiError ? error.status : 0;
-      if (status === 0 || status >= 500) {
-        setText(this.#status, words.pairOffline);
-        this.#timer = setTimeout(() => void this.#pair(), AGAIN_MS);
-        return;
-      }
-      this.#set("");
-      setText(this.#status, status === 429 ? words.pairBusy : words.pairWrong);
-    }
-  }
+function troubleOf(error: unknown): "offline" | "busy" {
+  return error instanceof ApiError && error.status === 429 ? "busy" : "offline";
+}
+
+/** A text as a QR code, dark on light with the quiet zone readers need. */
+function qrOf(text: string): SVGSVGElement {
+  const { data, size } = encode(text, { ecc: "M", border: 4 });
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("shape-rendering", "crispEdges");
+  const path = document.createElementNS(space, "path");
+  const dark = data.flatMap((row, y) => row.flatMap((on, x) => (on ? [`M${x} ${y}h1v1h-1z`] : [])));
+  path.setAttribute("d", dark.join(""));
+  svg.append(path);
+  return svg;
 }

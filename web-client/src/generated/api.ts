@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/claims/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pairs the device that shows this code with a classroom of the administrator's region. */
+        post: operations["classrooms_pair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/classrooms": {
         parameters: {
             query?: never;
@@ -180,6 +197,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/terminal/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the device was paired: its state and its cookie at once when it is, or no content after 10 s. Ask again then. */
+        get: operations["terminal_collect"];
+        put?: never;
+        /** A code for the device to show, until an administrator pairs it; the same again while it is good. Sets the claim's cookie. */
+        post: operations["terminal_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/terminal/events": {
         parameters: {
             query?: never;
@@ -255,6 +290,24 @@ export interface components {
          * @enum {string}
          */
         ChapterKind: "live" | "on_stage" | "off_stage" | "hand_raised" | "material_shown" | "interrupted" | "end";
+        /**
+         * @description `POST /api/v1/terminal/claim`: the code that a device shows, so that an administrator pairs it. The answer sets a cookie, by
+         *     which the device asks `GET /api/v1/terminal/claim` whether it was paired.
+         */
+        Claim: {
+            /** @description Six digits. */
+            code: string;
+            /**
+             * Format: date-time
+             * @description When it lapses; then another is to be asked for.
+             */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description The server's clock.
+             */
+            now: string;
+        };
         /** @description A classroom of a lesson. */
         Classroom: {
             /** @description Id. */
@@ -378,6 +431,11 @@ export interface components {
         Pair: {
             /** @description Six digits. */
             code: string;
+        };
+        /** @description `POST /api/v1/claims/{code}`: where the device that shows this code stands. */
+        PairClaim: {
+            /** @description The classroom. */
+            classroom: components["schemas"]["ClassroomId"];
         };
         /**
          * @description State of the recording lamp.
@@ -571,6 +629,67 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    classrooms_pair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description six digits */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairClaim"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClassroomDetail"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no device shows this code, or not an administrator of the classroom */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such classroom */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description too many wrong codes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     classrooms_list: {
         parameters: {
             query?: never;
@@ -1042,6 +1161,70 @@ export interface operations {
                 content?: never;
             };
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    terminal_collect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description paired */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalState"];
+                };
+            };
+            /** @description not yet */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the code lapsed; ask for another */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    terminal_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claim"];
+                };
+            };
+            /** @description too many codes; Retry-After says when */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -19,6 +19,7 @@ const TeachPage = lazy(() => import("./teach/TeachPage"));
 const LibraryPage = lazy(() => import("./LibraryPage"));
 const PlayerPage = lazy(() => import("./player/PlayerPage"));
 const ClassroomsPage = lazy(() => import("./ClassroomsPage"));
+const PairPage = lazy(() => import("./PairPage"));
 const LessonsPage = lazy(() => import("./LessonsPage"));
 const ObservePage = lazy(() => import("./ObservePage"));
 const NotFoundPage = lazy(() => import("./NotFoundPage"));
@@ -95,6 +96,7 @@ function Pages() {
         <Route path="/today" element={<TodayPage />} />
         <Route path="/lessons" element={<LessonsPage />} />
         <Route path="/classrooms" element={<ClassroomsPage />} />
+        <Route path="/pair" element={<PairPage />} />
         <Route path="/library" element={<LibraryPage />} />
         <Route path="/library/:lesson" element={<PlayerPage />} />
         <Route path="*" element={<NotFoundPage />} />

@@ -1,7 +1,7 @@
 import { CopyOutlined, ReloadOutlined } from "@ant-design/icons";
 import { App, Button, Empty, Input, Popconfirm, Table, type TableColumnsType } from "antd";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
+import { useNavigate, useSearchParams } from "react-router";
 import { api, ApiError, type ClassroomDetail } from "../api/client";
 import { useLoad, useTitle } from "../components/hooks";
 import { Trouble, useErrorText, Waiting } from "../components/Trouble";
@@ -13,6 +13,7 @@ export default function ClassroomsPage() {
   const { message } = App.useApp();
   const errorText = useErrorText();
   useTitle(t("admin.classrooms"));
+  const navigate = useNavigate();
   const [address, setAddress] = useSearchParams();
   const search = address.get("search") ?? "";
   const { data, error, reload } = useLoad("classrooms", (signal) => api.classrooms(signal), 10_000);
@@ -80,8 +81,12 @@ export default function ClassroomsPage() {
             setAddress(event.target.value === "" ? {} : { search: event.target.value }, { replace: true })
           }
         />
+        <Button type="primary" onClick={() => void navigate("/pair")}>
+          {t("pair.title")}
+        </Button>
       </div>
-      <p className="quiet">{t("admin.codeHint", { address: `${window.location.origin}/classroom` })}</p>
+      <p className="quiet">{t("admin.claimHint", { address: `${window.location.origin}/classroom` })}</p>
+      <p className="quiet">{t("admin.codeHint")}</p>
       {data === null && error !== null && <Trouble error={error} retry={reload} />}
       {data === null && error === null && <Waiting />}
       {data !== null && (
