@@ -1,11 +1,11 @@
-//! Headless teachers and classrooms that talk to a server as strangers would: by WHIP and WHEP, over the off-the-shelf
-//! `webrtc` crate. Nothing of the engine is used, so that nothing of its mistakes is shared.
+//! Headless teachers and classrooms that talk to a server as strangers would: by WHIP, WHEP and signalling, over the
+//! off-the-shelf `webrtc` crate. Nothing of the engine is used, so that nothing of its mistakes is shared.
 //!
 //! - [`teach`]: publishes footage in real time.
 //! - [`attend`]: receives as many classrooms and reports.
 //! - [`footage`]: makes the footage.
 //! - [`impair`]: a bad line.
-//! - [`peer`], [`whip`], [`media`]: what they are built of.
+//! - [`server`], [`signal`], [`whip`], [`peer`], [`media`]: what they are built of.
 
 pub mod attend;
 pub mod cli;
@@ -15,5 +15,7 @@ pub mod impair;
 pub mod media;
 pub mod peer;
 pub mod progress;
+pub mod server;
+pub mod signal;
 pub mod teach;
 pub mod whip;

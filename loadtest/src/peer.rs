@@ -3,6 +3,8 @@
 
 pub mod address;
 pub mod codecs;
+pub mod inspect;
+pub mod setup;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use anyhow::Context as _;
 use rtc::crypto::SignatureScheme;
 use rtc::interceptor::Registry;
 use rtc::peer_connection::certificate::CertificateParams;
+use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use tokio::sync::watch;
@@ -28,6 +31,8 @@ const DISCONNECTED_AFTER: Duration = Duration::from_secs(4);
 /// And for so long more, given up.
 const FAILED_AFTER: Duration = Duration::from_secs(4);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
+/// A connection that is not up after so long is given up.
+const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// The pace of connectivity checks: nomination waits for the next one, so it is part of each join.
 const CHECK_EVERY: Duration = Duration::from_millis(20);
 const CHECKS: u16 = 250;
@@ -202,6 +207,18 @@ impl Peer {
         Ok(answer.sdp)
     }
 
+    /// Waits until the connection is up.
+    ///
+    /// # Errors
+    ///
+    /// When it fails instead, or takes too long.
+    pub async fn up(&self) -> anyhow::Result<()> {
+        let mut state = self.state();
+        tokio::time::timeout(CONNECT_MAX, connected(&mut state))
+            .await
+            .with_context(|| format!("the media connection was not up in {} s", CONNECT_MAX.as_secs()))?
+    }
+
     /// Its state, to be watched.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<RTCPeerConnectionState> {
@@ -218,6 +235,8 @@ impl Peer {
 
 fn settings() -> SettingEngine {
     SettingEngineBuilder::new()
+        // As browsers answer `actpass` (RFC 8842 §5.2); to an ICE-lite offer the crate would answer `passive`.
+        .with_answering_dtls_role(RTCDtlsRole::Client)
         .with_include_loopback_candidate(true)
         .with_ice_timeouts(
             Some(DISCONNECTED_AFTER),

@@ -5,19 +5,16 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url};
 
-/// Answers of a server are small; what takes longer than this is lost.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+use crate::server::Server;
+
 /// Longest body of an error that is shown.
 const SHOWN_BODY: usize = 300;
 
 /// Why a session did not come about.
 #[derive(Debug, thiserror::Error)]
 pub enum WhipError {
-    /// The address of the server is none.
-    #[error("--server {0:?} is not an http address")]
-    Address(String),
     /// The server cannot be reached or broke off.
-    #[error("the server cannot be reached: {0}")]
+    #[error("the server cannot be reached: {}", cause(.0))]
     Unreachable(#[from] reqwest::Error),
     /// The server said no.
     #[error("the server answered {status}: {body}")]
@@ -51,7 +48,7 @@ impl WhipError {
                             | StatusCode::REQUEST_TIMEOUT
                     )
             }
-            Self::Address(_) | Self::Protocol(_) => false,
+            Self::Protocol(_) => false,
         }
     }
 
@@ -93,39 +90,18 @@ pub struct Session {
 }
 
 impl Endpoint {
-    /// The endpoint of `lesson` on `server` (such as `http://localhost:8080`).
-    ///
-    /// # Errors
-    ///
-    /// When `server` is not an http address.
-    pub fn new(server: &str, direction: Direction, lesson: &str, token: &str) -> Result<Self, WhipError> {
-        let bad = || WhipError::Address(server.to_owned());
-        let mut url = Url::parse(server).map_err(|_| bad())?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(bad());
-        }
+    /// The endpoint of `lesson` on `server`.
+    #[must_use]
+    pub fn new(server: &Server, direction: Direction, lesson: &str, token: &str) -> Self {
         let word = match direction {
             Direction::Whip => "whip",
             Direction::Whep => "whep",
         };
-        url.path_segments_mut()
-            .map_err(|()| bad())?
-            .pop_if_empty()
-            .extend([word, lesson]);
-        let client = Client::builder().timeout(REQUEST_TIMEOUT).build()?;
-        Ok(Self {
-            client,
-            url,
+        Self {
+            client: server.client().clone(),
+            url: server.at(&[word, lesson]),
             token: token.to_owned(),
-        })
-    }
-
-    /// The host and port that are connected to.
-    #[must_use]
-    pub fn host(&self) -> (String, u16) {
-        let host = self.url.host_str().unwrap_or("localhost");
-        let host = host.trim_matches(['[', ']']).to_owned();
-        (host, self.url.port_or_known_default().unwrap_or(80))
+        }
     }
 
     /// Posts an offer.
@@ -171,6 +147,13 @@ impl Endpoint {
 }
 
 impl Session {
+    /// Ends the session; a server that is gone has ended it already.
+    pub async fn end(self) {
+        if let Err(error) = self.delete().await {
+            tracing::debug!(%error, "ending a session");
+        }
+    }
+
     /// Ends the session.
     ///
     /// # Errors
@@ -195,34 +178,11 @@ impl Session {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(server: &str, direction: Direction) -> String {
-        let endpoint = Endpoint::new(server, direction, "demo", "secret").expect("an address");
-        endpoint.url.to_string()
+/// What is behind an error of the client: it says itself only that something was wrong with an address.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
     }
-
-    #[test]
-    fn the_address_is_made_of_server_and_lesson() {
-        assert_eq!(
-            url("http://localhost:8080", Direction::Whip),
-            "http://localhost:8080/whip/demo"
-        );
-        assert_eq!(
-            url("https://tongke.example/base/", Direction::Whep),
-            "https://tongke.example/base/whep/demo"
-        );
-    }
-
-    #[test]
-    fn what_is_no_http_address_is_refused() {
-        for server in ["localhost:8080", "ftp://localhost", "", "http://"] {
-            assert!(
-                Endpoint::new(server, Direction::Whip, "demo", "t").is_err(),
-                "{server}"
-            );
-        }
-    }
+    cause.to_string()
 }

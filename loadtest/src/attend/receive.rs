@@ -4,29 +4,22 @@
 //! Two interceptors: [`Unwrap`] next to the wire turns retransmissions (RFC 4588) back into what they repeat, so that the
 //! crate's receiver reports count them; [`Count`] at the far end measures, and asks for missing packets and keyframes.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rtc::interceptor::{
-    Attribute, AttributedPacket, Interceptor, Packet, ReceiverReportBuilder, Registry, Slot, StreamInfo,
-    TaggedPacket,
-};
+use rtc::interceptor::{Attribute, Packet, ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
-use rtc::sansio::Protocol;
-use rtc::shared::TransportContext;
-use rtc::shared::error::Error;
 
 use crate::attend::meter::{Arrival, Meter};
 use crate::media::h264;
+use crate::peer::inspect::{self, Inspect, Inspector, Outbox};
 
 /// Next to the wire.
 const UNWRAP_SLOT: usize = 6_500;
-/// Behind the last one of the crate's own.
-const COUNT_SLOT: usize = 14_000;
 /// SSRC of a receiver that sends nothing, as in Chromium.
 const SENDER: u32 = 1;
 /// Streams of one connection; what is beyond is not measured.
@@ -43,21 +36,27 @@ impl Meters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends the observation of all streams but `these`.
+    pub fn keep(&self, these: &HashSet<u32>, now: Instant) {
+        for (ssrc, meter) in self.lock().iter_mut() {
+            if !these.contains(ssrc) {
+                meter.end(now);
+            }
+        }
+    }
+
     /// A chain that measures into these meters.
     #[must_use]
     pub fn chain(&self) -> Registry {
         Registry::new()
-            .with(Slot::from(UNWRAP_SLOT), Unwrap::default())
+            .with(Slot::from(UNWRAP_SLOT), Inspector::new(Unwrap::default()))
             .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
             .with(
-                Slot::from(COUNT_SLOT),
-                Count {
+                Slot::from(inspect::LAST),
+                Inspector::new(Count {
                     meters: self.clone(),
                     repeats: HashSet::new(),
-                    asks: VecDeque::new(),
-                    passed: VecDeque::new(),
-                    written: VecDeque::new(),
-                },
+                }),
             )
     }
 }
@@ -74,13 +73,11 @@ struct Repeats {
 struct Unwrap {
     /// By SSRC of the retransmissions.
     repeats: HashMap<u32, Repeats>,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
 }
 
-impl Unwrap {
-    /// `None` when the packet is only padding that probes the line.
-    fn unwrap(&self, mut message: TaggedPacket) -> Option<TaggedPacket> {
+impl Inspect for Unwrap {
+    /// Nothing goes on when the packet is only padding that probes the line.
+    fn came(&mut self, mut message: TaggedPacket, _: &mut Outbox) -> Option<TaggedPacket> {
         if let Packet::Rtp(packet) = &mut message.message.packet
             && let Some(original) = self.repeats.get(&packet.header.ssrc)
         {
@@ -93,40 +90,8 @@ impl Unwrap {
         }
         Some(message)
     }
-}
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Unwrap {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        let message = self.unwrap(message);
-        self.read.extend(message);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Unwrap {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-
-    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+    fn begins(&mut self, info: &StreamInfo) {
         if let Some(repeat) = info.ssrc_rtx
             && self.repeats.len() < STREAMS_MAX
         {
@@ -138,26 +103,22 @@ impl Interceptor for Unwrap {
         }
     }
 
-    fn unbind_remote_stream(&mut self, info: &StreamInfo) {
+    fn ends(&mut self, info: &StreamInfo) {
         if let Some(repeat) = info.ssrc_rtx {
             self.repeats.remove(&repeat);
         }
     }
 }
 
-/// Measures packets and swallows them.
+/// Measures packets and swallows them; asks for what is missing.
 struct Count {
     meters: Meters,
     /// SSRCs of retransmissions: the crate tells of them as of streams.
     repeats: HashSet<u32>,
-    /// Questions on the way out; they leave with the next write.
-    asks: VecDeque<TaggedPacket>,
-    passed: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
 }
 
 impl Count {
-    fn count(&mut self, now: Instant, packet: &rtc::rtp::Packet, repair: bool) {
+    fn count(&mut self, now: Instant, packet: &rtc::rtp::Packet, repair: bool, out: &mut Outbox) {
         let mut meters = self.meters.lock();
         let header = &packet.header;
         let Some(meter) = meters.get_mut(&header.ssrc) else {
@@ -175,66 +136,36 @@ impl Count {
                 repair,
             },
         );
-        let mut questions: Vec<Box<dyn rtc::rtcp::Packet>> = Vec::new();
         let missing = meter.missing(now);
         if !missing.is_empty() {
-            questions.push(Box::new(TransportLayerNack {
+            let ask = TransportLayerNack {
                 sender_ssrc: SENDER,
                 media_ssrc: header.ssrc,
                 nacks: nack_pairs_from_sequence_numbers(&missing),
-            }));
+            };
+            out.rtcp(now, ask);
         }
         if meter.wants_key(now) {
-            questions.push(Box::new(PictureLossIndication {
+            let ask = PictureLossIndication {
                 sender_ssrc: SENDER,
                 media_ssrc: header.ssrc,
-            }));
+            };
+            out.rtcp(now, ask);
         }
-        self.asks
-            .extend(questions.into_iter().map(|question| TaggedPacket {
-                now,
-                transport: TransportContext::default(),
-                message: AttributedPacket::new(Packet::Rtcp(vec![question])),
-            }));
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Count {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtp(packet) = &message.message.packet {
-            let repair = message.message.has(&Attribute::Retransmission);
-            self.count(message.now, packet, repair);
-        } else {
-            self.passed.push_back(message);
-        }
-        Ok(())
+impl Inspect for Count {
+    fn came(&mut self, message: TaggedPacket, out: &mut Outbox) -> Option<TaggedPacket> {
+        let Packet::Rtp(packet) = &message.message.packet else {
+            return Some(message);
+        };
+        let repair = message.message.has(&Attribute::Retransmission);
+        self.count(message.now, packet, repair, out);
+        None
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.passed.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.asks.pop_front().or_else(|| self.written.pop_front())
-    }
-}
-
-impl Interceptor for Count {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-
-    fn bind_remote_stream(&mut self, info: &StreamInfo) {
+    fn begins(&mut self, info: &StreamInfo) {
         let kind = info.mime_type.to_ascii_lowercase();
         let video = kind.starts_with("video/");
         let mut meters = self.meters.lock();
@@ -249,15 +180,16 @@ impl Interceptor for Count {
             meters.entry(info.ssrc).or_insert_with(|| Meter::new(video));
         }
     }
-
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use rtc::interceptor::{AttributedPacket, Interceptor as _};
     use rtc::rtp::{self, Packet as RtpPacket};
+    use rtc::sansio::Protocol as _;
+    use rtc::shared::TransportContext;
 
     fn info() -> StreamInfo {
         StreamInfo {
@@ -289,8 +221,7 @@ mod tests {
     }
 
     fn read(unwrap: &mut Unwrap, message: TaggedPacket) -> Option<(u32, u16, Bytes, bool)> {
-        unwrap.handle_read(message).expect("never fails");
-        let message = unwrap.poll_read()?;
+        let message = unwrap.came(message, &mut Outbox::default())?;
         let repair = message.message.has(&Attribute::Retransmission);
         let Packet::Rtp(packet) = message.message.packet else {
             return None;
@@ -306,7 +237,7 @@ mod tests {
     #[test]
     fn a_retransmission_becomes_what_it_repeats() {
         let mut unwrap = Unwrap::default();
-        unwrap.bind_remote_stream(&info());
+        unwrap.begins(&info());
         let repeated = read(&mut unwrap, packet(2, 900, &[0x01, 0x02, 0x65, 7]));
         assert_eq!(repeated, Some((1, 0x0102, Bytes::from_static(&[0x65, 7]), true)));
         let plain = read(&mut unwrap, packet(1, 5, &[0x65]));

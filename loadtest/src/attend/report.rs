@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::attend::stats::Percentiles;
+use super::run::Via;
+use super::stats::Percentiles;
 
 /// The whole report.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
+    /// How the classrooms came in.
+    pub via: Via,
     /// How long it was watched, in s.
     pub seconds: f64,
     /// Classrooms that got media.
@@ -30,6 +33,8 @@ pub struct Report {
 /// Over all classrooms.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
+    /// From the request to the welcome of signalling, in ms.
+    pub welcomed_ms: Percentiles,
     /// From the request to the connection, in ms.
     pub connected_ms: Percentiles,
     /// From the request to the first media packet, in ms.
@@ -70,6 +75,9 @@ pub struct ServerCpu {
 pub struct Classroom {
     /// From 1.
     pub number: usize,
+    /// From the request to the welcome of signalling, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub welcomed_ms: Option<f64>,
     /// From the request to the connection, in ms.
     pub connected_ms: Option<f64>,
     /// From the request to the first media packet, in ms.
@@ -138,7 +146,7 @@ impl Counters {
 impl Report {
     /// Sums the classrooms up.
     #[must_use]
-    pub fn of(classrooms: Vec<Classroom>, elapsed: Duration) -> Self {
+    pub fn of(via: Via, classrooms: Vec<Classroom>, elapsed: Duration) -> Self {
         let mut total = Counters::default();
         for classroom in &classrooms {
             total.add(&classroom.total);
@@ -150,6 +158,7 @@ impl Report {
             .count();
         let sent = total.packets + total.repaired + total.lost;
         let summary = Summary {
+            welcomed_ms: times(|classroom| classroom.welcomed_ms),
             connected_ms: times(|classroom| classroom.connected_ms),
             first_packet_ms: times(|classroom| classroom.first_packet_ms),
             first_frame_ms: times(|classroom| classroom.first_frame_ms),
@@ -159,6 +168,7 @@ impl Report {
             total,
         };
         Self {
+            via,
             seconds: elapsed.as_secs_f64(),
             with_media,
             without_media: classrooms.len() - with_media,
@@ -220,12 +230,16 @@ impl Report {
         let summary = &self.summary;
         writeln!(out)?;
         for (name, percentiles) in [
+            ("welcomed (ms)", summary.welcomed_ms),
             ("connected (ms)", summary.connected_ms),
             ("first packet (ms)", summary.first_packet_ms),
             ("first frame (ms)", summary.first_frame_ms),
             ("freezes", summary.freezes),
             ("frozen (ms)", summary.frozen_ms),
         ] {
+            if percentiles.count == 0 {
+                continue;
+            }
             writeln!(
                 out,
                 "{name:<18} p50 {:>7.0}  p90 {:>7.0}  p95 {:>7.0}  p99 {:>7.0}  max {:>7.0}",
@@ -293,7 +307,7 @@ mod tests {
     #[test]
     fn sums_and_shows_who_fared_worst_first() {
         let classrooms = vec![classroom(1, 990, 10), classroom(2, 1_000, 0), classroom(3, 0, 0)];
-        let report = Report::of(classrooms, Duration::from_secs(30));
+        let report = Report::of(Via::Whep, classrooms, Duration::from_secs(30));
         assert_eq!((report.with_media, report.without_media), (2, 1));
         assert!((report.summary.loss_percent - 0.5).abs() < 1e-9);
         let text = report.text(2);

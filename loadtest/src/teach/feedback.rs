@@ -1,21 +1,17 @@
 //! Hears what receivers say about what is sent: requests for keyframes, missing packets, loss.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
-use rtc::interceptor::{Interceptor, NackResponderBuilder, Packet, Registry, Slot, StreamInfo, TaggedPacket};
+use rtc::interceptor::{NackResponderBuilder, Packet, Registry, Slot, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 use tokio::sync::mpsc;
 
-/// Behind the last one of the crate's own.
-const LISTEN_SLOT: usize = 14_000;
+use crate::peer::inspect::{self, Inspect, Inspector, Outbox};
+
 /// Requests that wait to be looked at; more say nothing new.
 const REQUESTS_MAX: usize = 64;
 /// Packets kept to be sent again: about 4 s of 1.5 Mbit/s. A power of two.
@@ -42,13 +38,8 @@ pub fn chain(heard: Arc<Heard>) -> (Registry, mpsc::Receiver<u32>) {
             NackResponderBuilder::new().with_size(HISTORY).build(),
         )
         .with(
-            Slot::from(LISTEN_SLOT),
-            Listen {
-                heard,
-                requests,
-                read: VecDeque::new(),
-                written: VecDeque::new(),
-            },
+            Slot::from(inspect::LAST),
+            Inspector::new(Listen { heard, requests }),
         );
     (registry, receiver)
 }
@@ -56,8 +47,6 @@ pub fn chain(heard: Arc<Heard>) -> (Registry, mpsc::Receiver<u32>) {
 struct Listen {
     heard: Arc<Heard>,
     requests: mpsc::Sender<u32>,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
 }
 
 impl Listen {
@@ -91,40 +80,13 @@ impl Listen {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Listen {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+impl Inspect for Listen {
+    fn came(&mut self, message: TaggedPacket, _: &mut Outbox) -> Option<TaggedPacket> {
         if let Packet::Rtcp(packets) = &message.message.packet {
             packets.iter().for_each(|packet| self.hear(packet.as_ref()));
         }
-        self.read.push_back(message);
-        Ok(())
+        Some(message)
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Listen {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 #[cfg(test)]
@@ -132,7 +94,9 @@ mod tests {
     use super::*;
     use rtc::interceptor::AttributedPacket;
     use rtc::rtcp::transport_feedbacks::transport_layer_nack::NackPair;
+    use rtc::sansio::Protocol as _;
     use rtc::shared::TransportContext;
+    use std::time::Instant;
 
     #[test]
     fn requests_are_passed_on_and_counted() {

@@ -1,6 +1,5 @@
 //! Keeps the robot teacher in the lesson: publishes, and publishes again when the connection is lost.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -10,14 +9,15 @@ use serde::Serialize;
 
 use crate::impair::through::BadLine;
 use crate::media::clip::Clip;
-use crate::peer::{Identity, Peer, address, codecs, connected, lost};
+use crate::peer::setup::Setup;
+use crate::peer::{Peer, lost};
 use crate::progress::Progress;
+use crate::server::Server;
 use crate::teach::feedback::{self, Heard};
 use crate::teach::publish::{Publication, Sent};
 use crate::teach::schedule::Schedule;
 use crate::whip::{Direction, Endpoint, WhipError};
 
-const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// Waits before trying again: the first, and the longest.
 const RETRY: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(3)];
 const TICK: Duration = Duration::from_millis(500);
@@ -25,8 +25,8 @@ const TICK: Duration = Duration::from_millis(500);
 /// What is to be taught, and how.
 #[derive(Clone, Debug)]
 pub struct Teaching {
-    /// Address of the server.
-    pub server: String,
+    /// The server.
+    pub server: Server,
     /// The lesson's id, or `demo`.
     pub lesson: String,
     /// Bearer token.
@@ -61,8 +61,7 @@ pub struct Taught {
 struct Teacher<'a> {
     plan: &'a Teaching,
     endpoint: Endpoint,
-    identity: Identity,
-    local: Vec<SocketAddr>,
+    setup: Setup,
     heard: Arc<Heard>,
     sent: Arc<Sent>,
     progress: &'a Progress,
@@ -89,18 +88,10 @@ pub async fn teach(
     progress: &Progress,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Taught> {
-    let endpoint = Endpoint::new(&plan.server, Direction::Whip, &plan.lesson, &plan.token)?;
-    let (host, port) = endpoint.host();
-    let server = tokio::net::lookup_host((host.as_str(), port))
-        .await
-        .with_context(|| format!("cannot find {host}"))?
-        .min_by_key(SocketAddr::is_ipv6)
-        .with_context(|| format!("{host} has no address"))?;
     let teacher = Teacher {
         plan,
-        endpoint,
-        identity: Identity::new()?,
-        local: address::local_addresses(server),
+        endpoint: Endpoint::new(&plan.server, Direction::Whip, &plan.lesson, &plan.token),
+        setup: Setup::new(&plan.server, plan.line.as_ref()).await?,
         heard: Arc::default(),
         sent: Arc::default(),
         progress,
@@ -172,7 +163,7 @@ impl Teacher<'_> {
     /// One connection, from its offer to its end.
     async fn connect(&self, ended: &mut tokio::sync::watch::Receiver<bool>) -> anyhow::Result<End> {
         let (registry, mut requests) = feedback::chain(Arc::clone(&self.heard));
-        let mut peer = Peer::new(&self.identity, &self.local, registry, codecs::engine()?).await?;
+        let mut peer = self.setup.peer(registry).await?;
         let from = self.began.get().map_or(Duration::ZERO, Instant::elapsed);
         let schedule = Schedule::new(&self.plan.clips, self.plan.looping, from);
         let mut publication = Publication::new(schedule, Arc::clone(&self.sent));
@@ -181,39 +172,35 @@ impl Teacher<'_> {
         }
         let offer = peer.offer().await?;
         let session = self.endpoint.post(offer).await?;
-        let answer = match &self.plan.line {
-            Some(line) => line.lead(&session.answer).await?,
-            None => session.answer.clone(),
-        };
-        peer.accept(answer)
+        peer.accept(self.setup.lead(&session.answer).await?)
             .await
             .context("the server's answer is unusable")?;
-        let mut state = peer.state();
         let end = tokio::select! {
-            up = tokio::time::timeout(CONNECT_MAX, connected(&mut state)) => match up {
-                Ok(Ok(())) => None,
-                Ok(Err(_)) | Err(_) if self.began.get().is_some() => Some(Ok(End::Lost)),
-                Ok(Err(error)) => Some(Err(error)),
-                Err(_) => Some(Err(anyhow::anyhow!("the media connection was not up in {} s", CONNECT_MAX.as_secs()))),
-            },
-            _ = ended.wait_for(|ended| *ended) => Some(Ok(End::Done)),
+            end = self.play(&peer, &mut publication, &mut requests) => end,
+            _ = ended.wait_for(|ended| *ended) => Ok(End::Done),
         };
-        let end = match end {
-            Some(end) => end,
-            None => {
-                self.began.get_or_init(Instant::now);
-                tokio::select! {
-                    played = publication.play(&mut requests) => Ok(if played.is_ok() { End::Done } else { End::Lost }),
-                    () = lost(&mut state) => Ok(End::Lost),
-                    _ = ended.wait_for(|ended| *ended) => Ok(End::Done),
-                }
-            }
-        };
-        if let Err(error) = session.delete().await {
-            tracing::debug!(%error, "ending a session");
-        }
+        session.end().await;
         peer.close().await;
         end
+    }
+
+    async fn play(
+        &self,
+        peer: &Peer,
+        publication: &mut Publication,
+        requests: &mut tokio::sync::mpsc::Receiver<u32>,
+    ) -> anyhow::Result<End> {
+        match peer.up().await {
+            Err(error) if self.began.get().is_none() => return Err(error),
+            Err(_) => return Ok(End::Lost),
+            Ok(()) => {}
+        }
+        self.began.get_or_init(Instant::now);
+        let mut state = peer.state();
+        tokio::select! {
+            played = publication.play(requests) => Ok(if played.is_ok() { End::Done } else { End::Lost }),
+            () = lost(&mut state) => Ok(End::Lost),
+        }
     }
 
     async fn limit(&self) {

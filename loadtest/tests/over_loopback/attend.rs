@@ -1,42 +1,19 @@
 //! Classrooms count what reaches them; what a bad line loses is repaired.
 
+use crate::attendance::{self, report};
 use crate::server;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use loadtest::attend::report::Report;
-use loadtest::attend::run::{Arrive, Attendance, attend};
+use loadtest::attend::run::{Attendance, Via};
 use loadtest::impair::queue::Impairment;
 use loadtest::impair::through::BadLine;
-use loadtest::progress::Progress;
+use loadtest::server::Server;
 
-const PATIENCE: Duration = Duration::from_secs(90);
-
-fn plan(server: String, classrooms: usize) -> Attendance {
-    Attendance {
-        server,
-        lesson: "demo".to_owned(),
-        token: server::TOKEN.to_owned(),
-        classrooms,
-        watch: Duration::from_secs(8),
-        arrive: Arrive::Bell,
-        over: Duration::ZERO,
-        videos: 1,
-        server_pid: Some(std::process::id()),
-        line: None,
-        seed: 1,
-    }
-}
-
-async fn report(plan: &Attendance) -> Report {
-    let progress = Progress::new(false, true);
-    let attended = attend(plan, &progress, std::future::pending());
-    tokio::time::timeout(PATIENCE, attended)
-        .await
-        .expect("in time")
-        .expect("attended")
+fn plan(server: Server, classrooms: usize) -> Attendance {
+    attendance::plan(Via::Whep, server, classrooms)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,7 +53,7 @@ async fn a_classroom_that_is_refused_is_reported_with_the_reason() {
     let (server, _) = server::server().await;
     let mut plan = plan(server, 2);
     plan.token = "wrong".to_owned();
-    plan.watch = Duration::from_secs(1);
+    plan.watch = Duration::from_secs(60);
     let report = report(&plan).await;
     assert_eq!(report.without_media, 2);
     let error = report.classrooms[0].error.as_deref().unwrap_or_default();

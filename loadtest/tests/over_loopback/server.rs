@@ -14,13 +14,15 @@ use bytes::Bytes;
 use loadtest::attend::receive::Meters;
 use loadtest::media::clip::{Audio, AudioPacket, Clip, Frame, Video};
 use loadtest::peer::{Identity, Peer, codecs, connected};
+use loadtest::server::Server;
 use loadtest::teach::feedback;
 use loadtest::teach::publish::Publication;
 use loadtest::teach::schedule::Schedule;
 
 /// The token the server accepts.
 pub(crate) const TOKEN: &str = "the-token";
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub(crate) const LOOPBACK: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Two seconds, 25 pictures (a keyframe of 20 packets and others of 3) and 50 packets of sound a second.
 pub(crate) fn clip() -> Clip {
@@ -106,7 +108,7 @@ struct App {
 }
 
 /// Starts a server; it ends with the test's runtime.
-pub(crate) async fn server() -> (String, Arc<Seen>) {
+pub(crate) async fn server() -> (Server, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let app = App {
         seen: Arc::clone(&seen),
@@ -122,7 +124,8 @@ pub(crate) async fn server() -> (String, Arc<Seen>) {
         .expect("a free port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (format!("http://{address}"), seen)
+    let server = Server::new(&format!("http://{address}"), None).expect("an address");
+    (server, seen)
 }
 
 fn allowed(headers: &HeaderMap) -> bool {

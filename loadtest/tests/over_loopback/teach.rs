@@ -6,13 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use loadtest::progress::Progress;
+use loadtest::server::Server;
 use loadtest::teach::run::{Teaching, teach};
 use loadtest::whip::WhipError;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-fn plan(server: String) -> Teaching {
+fn plan(server: Server) -> Teaching {
     Teaching {
         server,
         lesson: "demo".to_owned(),

@@ -1,0 +1,194 @@
+//! One classroom's seat: what befell it, over all connections it had.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::meter::Meter;
+use super::receive::Meters;
+use super::report::{Classroom, Counters, Stream};
+
+/// A seat; written by its classroom, read by who watches the run.
+#[derive(Debug, Default)]
+pub struct Seat(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// When it first asked.
+    asked: Option<Instant>,
+    /// When signalling first welcomed it.
+    welcomed: Option<Instant>,
+    /// When it was first connected.
+    connected: Option<Instant>,
+    /// Of each connection it had.
+    meters: Vec<Meters>,
+    rejoins: u32,
+    error: Option<String>,
+}
+
+impl Seat {
+    /// The classroom asks to be let in.
+    pub fn asks(&self, now: Instant) {
+        self.lock().asked.get_or_insert(now);
+    }
+
+    /// Signalling let it in.
+    pub fn welcomed(&self, now: Instant) {
+        self.lock().welcomed.get_or_insert(now);
+    }
+
+    /// A connection begins.
+    pub fn begins(&self, meters: &Meters) {
+        self.lock().meters.push(meters.clone());
+    }
+
+    /// Media is up.
+    pub fn connected(&self, now: Instant) {
+        let mut state = self.lock();
+        state.connected.get_or_insert(now);
+        state.error = None;
+    }
+
+    /// It has to join anew.
+    pub fn rejoins(&self) {
+        self.lock().rejoins += 1;
+    }
+
+    /// Something went wrong.
+    pub fn fails(&self, error: String) {
+        self.lock().error = Some(error);
+    }
+
+    /// Packets so far, and those lost.
+    #[must_use]
+    pub fn packets(&self) -> (u64, u64) {
+        let state = self.lock();
+        let mut sum = (0, 0);
+        for meters in &state.meters {
+            for meter in meters.lock().values() {
+                sum.0 += meter.counts.packets + meter.counts.repaired;
+                sum.1 += meter.counts.lost;
+            }
+        }
+        sum
+    }
+
+    /// What there is to report at the end.
+    #[must_use]
+    pub fn report(&self, number: usize, now: Instant) -> Classroom {
+        let state = self.lock();
+        let since = |at: Option<Instant>| {
+            let duration = at?.saturating_duration_since(state.asked?);
+            Some(duration.as_secs_f64() * 1_000.0)
+        };
+        let mut classroom = Classroom {
+            number,
+            welcomed_ms: since(state.welcomed),
+            connected_ms: since(state.connected),
+            rejoins: state.rejoins,
+            error: state.error.clone(),
+            ..Default::default()
+        };
+        let (mut first_packet, mut first_frame) = (None::<Instant>, None::<Instant>);
+        // A picture that a lost connection left standing has frozen until the next connection brought one.
+        let mut until = now;
+        for meters in state.meters.iter().rev() {
+            let mut shown = None;
+            for meter in meters.lock().values_mut() {
+                meter.end(until);
+                first_packet = earliest(first_packet, meter.first_packet);
+                if meter.is_video() {
+                    shown = earliest(shown, meter.first_frame);
+                }
+                let stream = stream_of(meter);
+                classroom.total.add(&stream.counters);
+                classroom.streams.push(stream);
+            }
+            first_frame = earliest(first_frame, shown);
+            until = shown.unwrap_or(until);
+        }
+        classroom.first_packet_ms = since(first_packet);
+        classroom.first_frame_ms = since(first_frame);
+        classroom
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What is written is whole after each line: who panicked with it has not broken it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+fn stream_of(meter: &Meter) -> Stream {
+    let (counts, video) = (&meter.counts, meter.is_video());
+    let only_video = |count: u64| if video { count } else { 0 };
+    Stream {
+        kind: if video { "video" } else { "audio" },
+        counters: Counters {
+            packets: counts.packets,
+            bytes: counts.bytes,
+            lost: counts.lost,
+            repaired: counts.repaired,
+            duplicates: counts.duplicates,
+            frames: only_video(counts.frames),
+            broken_frames: only_video(counts.broken_frames),
+            freezes: meter.freezes.count,
+            frozen_ms: u64::try_from(meter.freezes.frozen.as_millis()).unwrap_or(u64::MAX),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attend::meter::Arrival;
+    use std::time::Duration;
+
+    /// Keyframes of one packet, 40 ms apart, from one time to another.
+    fn pictures(meters: &Meters, from: Instant, count: u16) -> Instant {
+        let mut meters = meters.lock();
+        let meter = meters.entry(1).or_insert_with(|| Meter::new(true));
+        let step = Duration::from_millis(40);
+        for sequence in 0..count {
+            let arrival = Arrival {
+                sequence,
+                timestamp: u32::from(sequence) * 3_600,
+                marker: true,
+                key: true,
+                bytes: 1_000,
+                repair: false,
+            };
+            meter.arrive(from + step * u32::from(sequence), arrival);
+        }
+        from + step * u32::from(count - 1)
+    }
+
+    #[test]
+    fn a_lost_connection_freezes_the_picture_until_the_next_brings_one() {
+        let (seat, start) = (Seat::default(), Instant::now());
+        let (first, second) = (Meters::default(), Meters::default());
+        seat.asks(start);
+        seat.begins(&first);
+        let stands = pictures(&first, start + Duration::from_secs(1), 50);
+        seat.rejoins();
+        seat.begins(&second);
+        let goes_on = stands + Duration::from_secs(3);
+        let end = pictures(&second, goes_on, 100);
+        let report = seat.report(7, end);
+        assert_eq!((report.number, report.rejoins), (7, 1));
+        assert_eq!(report.first_frame_ms, Some(1_000.0));
+        assert_eq!((report.total.freezes, report.total.frozen_ms), (1, 3_000));
+        assert_eq!(report.total.frames, 150);
+    }
+
+    #[test]
+    fn an_error_is_forgotten_when_media_is_up() {
+        let seat = Seat::default();
+        seat.fails("not yet".to_owned());
+        assert_eq!(seat.report(1, Instant::now()).error.as_deref(), Some("not yet"));
+        seat.connected(Instant::now());
+        assert_eq!(seat.report(1, Instant::now()).error, None);
+    }
+}

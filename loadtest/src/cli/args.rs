@@ -1,0 +1,218 @@
+//! What the commands take.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+
+use crate::attend::arrivals::Arrive;
+use crate::attend::run::Via;
+use crate::footage::Pattern;
+use crate::impair::queue::{Cut, Impairment};
+use crate::impair::through::BadLine;
+use crate::server::{Server, ServerError};
+
+/// Headless teachers and classrooms for Tongke.
+#[derive(Debug, Parser)]
+#[command(name = "tongke-loadtest", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Publish footage into a lesson by WHIP, in real time.
+    Teach(TeachArgs),
+    /// Watch a lesson as many classrooms and report what reached them. Exit status 1 if any got no media.
+    Attend(AttendArgs),
+    /// Relay UDP over a bad line.
+    Impair(ImpairArgs),
+    /// Make the robot teacher's footage: lesson.mp4 and screen.mp4. Skips what is there.
+    Footage(FootageArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// Address of the server, such as http://localhost:8080 or https://tongke.example:8443.
+    #[arg(long, env = "LOADTEST_SERVER")]
+    pub(super) server: String,
+    /// PEM file with authorities to trust beside the system's, such as DATA/tls/ca.pem of a server with tls = "local".
+    #[arg(long, env = "LOADTEST_CA")]
+    ca: Option<PathBuf>,
+    /// The lesson's id, or `demo`.
+    #[arg(long)]
+    pub(super) lesson: String,
+    /// Bearer token, as `tongke token` prints it.
+    #[arg(long, env = "LOADTEST_TOKEN", hide_env_values = true)]
+    pub(super) token: String,
+    #[command(flatten)]
+    pub(super) line: LineArgs,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Target {
+    /// The server that is meant.
+    pub(super) fn server(&self) -> Result<Server, ServerError> {
+        Server::new(&self.server, self.ca.as_deref())
+    }
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct LineArgs {
+    /// Part of the packets the line loses, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_parser = part)]
+    pub(super) loss: f64,
+    /// Time a packet takes on the line.
+    #[arg(long, default_value_t = 0)]
+    pub(super) delay_ms: u64,
+    /// The line is cut after so many seconds ...
+    #[arg(long, requires = "cut_for")]
+    cut_at: Option<f64>,
+    /// ... for so many seconds.
+    #[arg(long, requires = "cut_at")]
+    cut_for: Option<f64>,
+    /// Seed of the line's loss, and of arrivals.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
+        _ => Err("a number from 0 to 1 is needed".to_owned()),
+    }
+}
+
+impl LineArgs {
+    /// How bad the line is.
+    pub(super) fn impairment(&self) -> anyhow::Result<Impairment> {
+        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).context("not a time in seconds");
+        let cut = match (self.cut_at, self.cut_for) {
+            (Some(at), Some(lasts)) => Some(Cut {
+                at: seconds(at)?,
+                lasts: seconds(lasts)?,
+            }),
+            _ => None,
+        };
+        Ok(Impairment {
+            loss: self.loss,
+            delay: Duration::from_millis(self.delay_ms),
+            cut,
+        })
+    }
+
+    /// A line to lead media over; `None` when it would be a perfect one.
+    pub(super) fn bad_line(&self) -> anyhow::Result<Option<Arc<BadLine>>> {
+        let impairment = self.impairment()?;
+        let bad = impairment != Impairment::default();
+        Ok(bad.then(|| Arc::new(BadLine::new(impairment, self.seed))))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TeachArgs {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// MP4 file with H264 (no B frames, a keyframe every half second) and Opus: camera and voice.
+    #[arg(long)]
+    pub(super) file: PathBuf,
+    /// MP4 file with H264: the screen.
+    #[arg(long)]
+    pub(super) screen: Option<PathBuf>,
+    /// Begin again at the end.
+    #[arg(long = "loop")]
+    pub(super) looping: bool,
+    /// Stop after so many seconds.
+    #[arg(long)]
+    pub(super) seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AttendArgs {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// How they come in. By signalling each has a socket and a seat: take a token of `tongke token --role classroom`.
+    #[arg(long, value_enum, default_value = "whep")]
+    pub(super) via: Via,
+    /// How many classrooms.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) classrooms: u32,
+    /// How long to watch once the last has arrived.
+    #[arg(long, default_value_t = 30)]
+    pub(super) seconds: u64,
+    /// How they arrive.
+    #[arg(long, value_enum, default_value = "bell")]
+    pub(super) arrive: Arrive,
+    /// Seconds over which they arrive, unless at the bell.
+    #[arg(long, default_value_t = 10)]
+    pub(super) over: u64,
+    /// Pictures each asks for by WHEP.
+    #[arg(long, default_value_t = 2)]
+    pub(super) videos: u8,
+    /// Process of a server on this machine: its processor time is reported too.
+    #[arg(long)]
+    pub(super) server_pid: Option<u32>,
+    /// Classrooms listed in the report for people.
+    #[arg(long, default_value_t = 20)]
+    pub(super) lines: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImpairArgs {
+    /// Where to listen.
+    #[arg(long)]
+    pub(super) listen: SocketAddr,
+    /// Where to relay to.
+    #[arg(long)]
+    pub(super) to: SocketAddr,
+    #[command(flatten)]
+    pub(super) line: LineArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FootageArgs {
+    /// Folder to make it in.
+    #[arg(long)]
+    pub(super) out: PathBuf,
+    /// Its length. Without it, as long as the lesson takes.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub(super) seconds: Option<u64>,
+    /// What is shown.
+    #[arg(long, value_enum, default_value = "lesson")]
+    pub(super) pattern: Pattern,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn impairments_are_checked() {
+        let parse = |extra: &[&str]| {
+            let base = [
+                "tongke-loadtest",
+                "impair",
+                "--listen",
+                "127.0.0.1:0",
+                "--to",
+                "127.0.0.1:9",
+            ];
+            Cli::try_parse_from(base.iter().chain(extra))
+        };
+        assert!(parse(&["--loss", "0.1", "--cut-at", "1", "--cut-for", "2.5"]).is_ok());
+        assert!(parse(&["--loss", "5"]).is_err());
+        assert!(parse(&["--cut-at", "1"]).is_err());
+    }
+}

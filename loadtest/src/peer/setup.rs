@@ -1,0 +1,57 @@
+//! What all peers of a run share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rtc::interceptor::Registry;
+
+use super::{Identity, Peer, address, codecs};
+use crate::impair::through::BadLine;
+use crate::server::Server;
+
+/// The server, the way to it, and who the peers are.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The server.
+    pub server: Server,
+    identity: Identity,
+    local: Vec<SocketAddr>,
+    line: Option<Arc<BadLine>>,
+}
+
+impl Setup {
+    /// Looks the server up and makes a certificate. Media goes over `line` when there is one.
+    ///
+    /// # Errors
+    ///
+    /// When the server's name cannot be found.
+    pub async fn new(server: &Server, line: Option<&Arc<BadLine>>) -> anyhow::Result<Self> {
+        Ok(Self {
+            server: server.clone(),
+            identity: Identity::new()?,
+            local: address::local_addresses(server.find().await?),
+            line: line.cloned(),
+        })
+    }
+
+    /// Makes a peer whose packets go through the chain `registry` builds.
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be bound.
+    pub async fn peer(&self, registry: Registry) -> anyhow::Result<Peer> {
+        Peer::new(&self.identity, &self.local, registry, codecs::engine()?).await
+    }
+
+    /// The server's SDP, with its media led over the line.
+    ///
+    /// # Errors
+    ///
+    /// When no port is free.
+    pub async fn lead(&self, sdp: &str) -> std::io::Result<String> {
+        match &self.line {
+            Some(line) => line.lead(sdp).await,
+            None => Ok(sdp.to_owned()),
+        }
+    }
+}
