@@ -153,8 +153,9 @@ impl Worker {
     /// Takes what a socket has. Returns whether it has more.
     fn receive(&mut self, index: usize) -> bool {
         for _ in 0..ROUNDS {
-            let mut buffers: Vec<IoSliceMut<'_>> =
-                self.buffer.chunks_mut(BUFFER).map(IoSliceMut::new).collect();
+            let mut chunks = self.buffer.chunks_mut(BUFFER);
+            let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
+                std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
             let received = match self.edge.sockets[index].receive(&mut buffers, &mut self.metas) {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
