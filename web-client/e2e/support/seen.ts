@@ -44,22 +44,26 @@ export async function seesPicture(video: Locator): Promise<void> {
   );
 }
 
-/** The time in a picture of the scene "clock", in Unix ms; it is some time of the last hour. Null while there is no picture. */
-export async function timeSeen(video: Locator): Promise<number | null> {
-  return (await timesSeen(video, 0))[0]?.shown ?? null;
+/** What a video of the scene "clock" showed at a moment: both in Unix ms, what is shown lying in the last hour. */
+export interface TimeSeen {
+  shown: number;
+  at: number;
+  /** The video's own time, in ms. */
+  time: number;
 }
 
-/** What a video showed and when, in Unix ms, for each of its next frames; with 0 what it shows now. */
-export async function timesSeen(video: Locator, frames: number): Promise<{ shown: number; at: number }[]> {
-  return video.evaluate(
-    async (element, { clock, frames }) => {
-      const source = element as HTMLVideoElement;
+/** Reads the clocks of all videos that match, at one moment; with `frames`, once for each of the next frames of the first. */
+export async function timesSeen(videos: Locator, frames = 1): Promise<TimeSeen[][]> {
+  return videos.evaluateAll(
+    async (elements, { clock, frames }) => {
+      const sources = elements as HTMLVideoElement[];
       const canvas = document.createElement("canvas");
       canvas.width = clock.columns * 8;
       canvas.height = clock.rows * 8;
       const context = canvas.getContext("2d", { willReadFrequently: true });
-      if (context === null || source.videoWidth === 0) return [];
-      const read = (): { shown: number; at: number } => {
+      const first = sources[0];
+      if (context === null || first === undefined) return [];
+      const read = (source: HTMLVideoElement): TimeSeen => {
         context.drawImage(source, 0, 0, canvas.width, canvas.height);
         let count = 0;
         for (let bit = 0; bit < clock.columns * clock.rows; bit++) {
@@ -71,18 +75,13 @@ export async function timesSeen(video: Locator, frames: number): Promise<{ shown
         const round = 2 ** (clock.columns * clock.rows);
         const now = Math.floor(at / clock.step);
         const ago = (((now - count) % round) + round) % round;
-        return { shown: (now - ago) * clock.step, at };
+        return { shown: (now - ago) * clock.step, at, time: source.currentTime * 1000 };
       };
-      if (frames === 0) return [read()];
-      const seen: { shown: number; at: number }[] = [];
-      await new Promise<void>((resolve) => {
-        const next = (): void => {
-          seen.push(read());
-          if (seen.length === frames) resolve();
-          else source.requestVideoFrameCallback(next);
-        };
-        source.requestVideoFrameCallback(next);
-      });
+      const seen = [sources.map(read)];
+      while (seen.length < frames) {
+        await new Promise((resolve) => first.requestVideoFrameCallback(resolve));
+        seen.push(sources.map(read));
+      }
       return seen;
     },
     { clock: CLOCK, frames },

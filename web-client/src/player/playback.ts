@@ -3,8 +3,8 @@ import { Store } from "../live/store";
 import { correction } from "./correction";
 
 const TICK_MS = 100;
-/** A live replay is "at the end" when it is no further behind than this. */
-const AT_LIVE_S = 12;
+/** A live replay is "at the end" when it is no further behind than this besides the distance the server asks for. */
+const AT_LIVE_S = 2;
 /** After this many media errors in a row the player gives up and says so. */
 const RECOVERIES = 4;
 
