@@ -37,7 +37,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Target {
-    /// Address of the server, such as http://localhost:8080 or https://tongke.example:8443.
+    /// Address of the server, such as `http://localhost:8080` or `https://tongke.example:8443`.
     #[arg(long, env = "LOADTEST_SERVER")]
     pub(super) server: String,
     /// PEM file with authorities to trust beside the system's, such as DATA/tls/ca.pem of a server with tls = "local".
