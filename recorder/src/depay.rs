@@ -9,6 +9,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use protocol::media::Codec;
 
+use crate::av1::Assembler;
 use crate::error::Error;
 use crate::reorder::Ordered;
 use crate::rtp;
@@ -37,11 +38,13 @@ struct Out {
 pub(crate) struct Depay {
     source: gst::Pad,
     // The pad at the end lives as long as the chain.
-    _sink: gst::Pad,
+    sink: gst::Pad,
     elements: Vec<gst::Element>,
     out: Arc<Mutex<Out>>,
     wants_keyframe: Arc<AtomicBool>,
     sequence: u16,
+    /// AV1: what GStreamer has no depayloader for.
+    av1: Option<Assembler>,
 }
 
 /// H264 as it is written: parameter sets in the init segment, a whole picture in a buffer.
@@ -92,8 +95,29 @@ fn chain(codec: Codec) -> Result<(&'static str, Vec<gst::Element>), Error> {
         )),
         Codec::Vp8 => Ok(("VP8", decoded("rtpvp8depay", "vp8dec")?)),
         Codec::Vp9 => Ok(("VP9", decoded("rtpvp9depay", "vp9dec")?)),
-        Codec::Av1 | Codec::Opus => Err(Error::Codec(codec)),
+        Codec::Av1 => {
+            let mut elements = vec![element("av1parse", &[])?, element("av1dec", &[])?];
+            elements.extend(encoder()?);
+            Ok(("AV1", elements))
+        }
+        Codec::Opus => Err(Error::Codec(codec)),
     }
+}
+
+/// What goes into the chain.
+fn input_caps(codec: Codec, name: &str) -> gst::Caps {
+    if codec == Codec::Av1 {
+        return gst::Caps::builder("video/x-av1")
+            .field("stream-format", "obu-stream")
+            .field("alignment", "tu")
+            .build();
+    }
+    gst::Caps::builder("application/x-rtp")
+        .field("media", "video")
+        .field("clock-rate", codec.clock_rate().cast_signed())
+        .field("encoding-name", name)
+        .field("payload", 96)
+        .build()
 }
 
 impl Depay {
@@ -104,13 +128,9 @@ impl Depay {
     /// When an element is not installed, or the codec cannot be recorded.
     pub(crate) fn new(codec: Codec) -> Result<Self, Error> {
         let (name, elements) = chain(codec)?;
-        let caps = gst::Caps::builder("application/x-rtp")
-            .field("media", "video")
-            .field("clock-rate", codec.clock_rate().cast_signed())
-            .field("encoding-name", name)
-            .field("payload", 96)
-            .build();
-        Self::over(elements, &caps)
+        let mut depay = Self::over(elements, &input_caps(codec, name))?;
+        depay.av1 = (codec == Codec::Av1).then(Assembler::default);
+        Ok(depay)
     }
 
     /// Links `elements` between two pads of our own. What is pushed in has `caps`.
@@ -142,11 +162,12 @@ impl Depay {
         links().map_err(|error| Error::Pipeline(error.to_string()))?;
         Ok(Self {
             source,
-            _sink: sink,
+            sink,
             elements,
             out,
             wants_keyframe,
             sequence: 0,
+            av1: None,
         })
     }
 
@@ -156,6 +177,20 @@ impl Depay {
     ///
     /// When the elements cannot go on: make another chain.
     pub(crate) fn push(&mut self, packet: &Ordered, at_us: i64) -> Result<(), Error> {
+        if let Some(av1) = &mut self.av1 {
+            let unit = av1.push(&packet.payload, packet.ticks, packet.marker, packet.gap);
+            if av1.lost() {
+                self.wants_keyframe.store(true, Ordering::Relaxed);
+            }
+            let Some(unit) = unit else {
+                return Ok(());
+            };
+            let mut buffer = gst::Buffer::from_mut_slice(unit.data);
+            if let Some(buffer) = buffer.get_mut().filter(|_| unit.restart) {
+                buffer.set_flags(gst::BufferFlags::DISCONT);
+            }
+            return self.push_buffer(buffer, at_us);
+        }
         // One number is left out where packets are missing, so that the depayloader knows.
         self.sequence = self.sequence.wrapping_add(1 + u16::from(packet.gap));
         #[allow(clippy::cast_possible_truncation, reason = "RTP time wraps")]
@@ -183,6 +218,14 @@ impl Depay {
             .pop_front()
     }
 
+    /// Asks for a picture that needs no other. It goes up the chain: an encoder in it makes one, else [`Self::wants_keyframe`] says so.
+    pub(crate) fn request_keyframe(&self) {
+        let structure = gst::Structure::builder(FORCE_KEY_UNIT)
+            .field("all-headers", true)
+            .build();
+        self.sink.push_event(gst::event::CustomUpstream::new(structure));
+    }
+
     /// Whether it lost a frame and cannot go on without a keyframe; says so once.
     pub(crate) fn wants_keyframe(&self) -> bool {
         self.wants_keyframe.swap(false, Ordering::Relaxed)
@@ -198,13 +241,16 @@ impl Drop for Depay {
     }
 }
 
+/// Name of the event that asks for a keyframe.
+const FORCE_KEY_UNIT: &str = "GstForceKeyUnit";
+
 fn source_pad(wants_keyframe: &Arc<AtomicBool>) -> gst::Pad {
     let wants_keyframe = wants_keyframe.clone();
     gst::Pad::builder(gst::PadDirection::Src)
         .event_function(move |_, _, event| {
             if event
                 .structure()
-                .is_some_and(|structure| structure.name() == "GstForceKeyUnit")
+                .is_some_and(|structure| structure.name() == FORCE_KEY_UNIT)
             {
                 wants_keyframe.store(true, Ordering::Relaxed);
             }

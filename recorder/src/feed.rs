@@ -12,6 +12,8 @@ use crate::error::Error;
 use crate::reorder::{Ordered, Reorder};
 use crate::rtp;
 
+/// A keyframe that does not come is asked for again after so long.
+const ASK_AGAIN_US: u64 = 1_000_000;
 /// Packets that wait for the first sender report; beyond, the oldest are dropped.
 const MAX_HELD: usize = 8_192;
 
@@ -28,17 +30,19 @@ pub(crate) struct Feed {
     caps: gst::Caps,
     frames: VecDeque<Frame>,
     wants_keyframe: bool,
+    /// Class time of the last time a keyframe was asked for.
+    asked_us: u64,
     /// Packets that are not RTP or waited too long.
     pub(crate) dropped: u64,
 }
 
 impl Feed {
-    /// For packets of `codec` by `publisher`.
+    /// For packets of `codec` by `publisher`, from whom a keyframe is asked for at `now_us`.
     ///
     /// # Errors
     ///
     /// When the codec cannot be recorded.
-    pub(crate) fn new(lane: usize, codec: Codec, publisher: u32) -> Result<Self, Error> {
+    pub(crate) fn new(lane: usize, codec: Codec, publisher: u32, now_us: u64) -> Result<Self, Error> {
         let video = codec.kind() == MediaKind::Video;
         Ok(Self {
             lane,
@@ -50,7 +54,8 @@ impl Feed {
             depay: video.then(|| Depay::new(codec)).transpose()?,
             caps: gst::Caps::new_empty_simple("audio/x-opus"),
             frames: VecDeque::new(),
-            wants_keyframe: video,
+            wants_keyframe: false,
+            asked_us: now_us,
             dropped: 0,
         })
     }
@@ -105,15 +110,29 @@ impl Feed {
         self.advance(publishers, now_us + crate::clock::HOLD_US)
     }
 
-    /// The next frame.
+    /// The next frame. With one that needs no other nobody waits for a keyframe any more.
     pub(crate) fn pop(&mut self) -> Option<Frame> {
-        self.frames.pop_front()
+        let frame = self.frames.pop_front()?;
+        self.wants_keyframe &= !frame.independent;
+        Some(frame)
     }
 
-    /// Whether the publisher should send a keyframe; says so once.
-    pub(crate) fn wants_keyframe(&mut self) -> bool {
-        let lost = self.depay.as_ref().is_some_and(Depay::wants_keyframe);
-        std::mem::take(&mut self.wants_keyframe) || lost
+    /// The recorded track needs a picture that needs no other: an encoder of ours makes one, else the publisher has to.
+    pub(crate) fn want_keyframe(&mut self) {
+        if let Some(depay) = &self.depay {
+            depay.request_keyframe();
+        }
+    }
+
+    /// Whether to ask the publisher for a keyframe at `now_us`; not again before it had time to come.
+    pub(crate) fn asks_keyframe(&mut self, now_us: u64) -> bool {
+        self.wants_keyframe |= self.depay.as_ref().is_some_and(Depay::wants_keyframe);
+        let asks = self.wants_keyframe && now_us >= self.asked_us + ASK_AGAIN_US;
+        if asks {
+            self.wants_keyframe = false;
+            self.asked_us = now_us;
+        }
+        asks
     }
 
     /// Packets that never came, and packets that came too late.

@@ -5,6 +5,7 @@
 //! segments → `mux` (`cmafmux`) → `writer`: media file, then journal. After a kill `resume` finds where to go on.
 
 mod audio;
+mod av1;
 mod avc;
 mod clock;
 mod depay;

@@ -285,7 +285,7 @@ impl Recorder {
             Some(lane) => lane,
             None => self.add_new(key)?,
         };
-        let feed = match Feed::new(lane, codec, publisher) {
+        let feed = match Feed::new(lane, codec, publisher, self.now_us) {
             Ok(feed) => feed,
             Err(error) => {
                 self.warn(format!("track {number} ({slug}) is not recorded: {error}"));

@@ -15,19 +15,38 @@ use crate::packer::{Packer, SEGMENT_US};
 const BACKWARDS_US: u64 = 200_000;
 /// How far a picture is put behind the last one then.
 const STEP_US: u64 = 1_000;
-/// Age of the segment at which a keyframe is asked for, so that it is there when the segment is full.
-const ASK_US: u64 = 1_800_000;
-/// How often it is asked for again.
-const ASK_AGAIN_US: u64 = 1_000_000;
+/// Age of a segment from which a keyframe is asked for: one that comes by itself once a segment may be so late.
+const ASK_US: u64 = SEGMENT_US + LATE_US;
+const LATE_US: u64 = 100_000;
 
 type Picture = (gst::Caps, gst::Buffer);
+
+/// When keyframes come by themselves. One that is asked for costs the publisher's line many frames.
+#[derive(Debug, Default)]
+struct Rhythm {
+    last_us: Option<u64>,
+    interval_us: u64,
+}
+
+impl Rhythm {
+    fn keyframe(&mut self, at_us: u64) {
+        let before_us = self.last_us.replace(at_us).unwrap_or(at_us);
+        self.interval_us = at_us.saturating_sub(before_us);
+    }
+
+    /// Whether another is due soon, if they go on as they came.
+    fn expects(&self, now_us: u64) -> bool {
+        self.last_us
+            .is_some_and(|last_us| now_us < last_us + self.interval_us.min(SEGMENT_US) + LATE_US)
+    }
+}
 
 /// See the module.
 pub(crate) struct VideoLane {
     packer: Packer,
     still: Option<Picture>,
     needs_independent: bool,
-    asked_us: Option<u64>,
+    rhythm: Rhythm,
     wants_keyframe: bool,
 }
 
@@ -38,7 +57,7 @@ impl VideoLane {
             packer,
             still,
             needs_independent: true,
-            asked_us: None,
+            rhythm: Rhythm::default(),
             wants_keyframe: false,
         }
     }
@@ -89,11 +108,11 @@ impl VideoLane {
 impl Lane for VideoLane {
     fn frame(&mut self, mut frame: Frame) -> Result<(), Error> {
         if self.needs_independent && !frame.independent {
-            self.ask(frame.at_us);
+            self.wants_keyframe = true;
             return Ok(());
         }
         let Some(at_us) = self.place(&frame)? else {
-            self.ask(frame.at_us);
+            self.wants_keyframe = true;
             return Ok(());
         };
         if self.needs_independent && !frame.independent {
@@ -103,6 +122,7 @@ impl Lane for VideoLane {
         if frame.independent {
             frame.data = with_parameter_sets(&frame.caps, frame.data);
             self.still = Some((frame.caps.clone(), frame.data.clone()));
+            self.rhythm.keyframe(at_us);
         }
         self.packer
             .push(&frame.caps, at_us, frame.data, frame.independent, false)?;
@@ -110,9 +130,7 @@ impl Lane for VideoLane {
             .packer
             .segment_at_us()
             .map_or(0, |segment_us| at_us - segment_us);
-        if age_us >= ASK_US {
-            self.ask(at_us.cast_signed());
-        }
+        self.wants_keyframe |= age_us >= ASK_US && !self.rhythm.expects(at_us);
         Ok(())
     }
 
@@ -162,19 +180,6 @@ impl Lane for VideoLane {
 
     fn wants_keyframe(&mut self) -> bool {
         std::mem::take(&mut self.wants_keyframe)
-    }
-}
-
-impl VideoLane {
-    fn ask(&mut self, at_us: i64) {
-        let at_us = u64::try_from(at_us).unwrap_or(0);
-        if self
-            .asked_us
-            .is_none_or(|asked_us| at_us.abs_diff(asked_us) >= ASK_AGAIN_US)
-        {
-            self.asked_us = Some(at_us);
-            self.wants_keyframe = true;
-        }
     }
 }
 

@@ -28,7 +28,6 @@ impl Recorder {
         let writing = self.writing();
         let track = &mut self.tracks[feed.lane];
         let ours = track.feed == Some(number);
-        let mut wants_keyframe = feed.wants_keyframe();
         while let Some(frame) = feed.pop() {
             if !writing || !ours {
                 continue;
@@ -38,8 +37,10 @@ impl Recorder {
                 return self.mend(index, &error);
             }
         }
-        wants_keyframe |= track.lane.wants_keyframe();
-        if wants_keyframe && ours {
+        if track.lane.wants_keyframe() && ours {
+            feed.want_keyframe();
+        }
+        if feed.asks_keyframe(self.now_us) && ours {
             self.statuses.push_back(Status::KeyframeWanted { number });
         }
         Ok(())

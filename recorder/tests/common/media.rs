@@ -4,6 +4,8 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
 
+use super::av1;
+
 /// A flash and a beep every so often...
 pub const EVERY_US: u64 = 5_000_000;
 /// ...the first at this time...
@@ -91,14 +93,47 @@ impl Default for Video {
 
 /// Pictures with a moving bar that turn white for each flash.
 pub fn video(video: Video) -> Media {
-    recorder::init().expect("GStreamer is installed");
     let line = format!(
-        "appsrc name=in format=time block=true max-bytes=4000000 ! videoconvert ! {} name=pay mtu=1200 pt=96 ssrc={} \
-         timestamp-offset={} seqnum-offset=65000 ! appsink name=out sync=false",
+        "{} name=pay mtu=1200 pt=96 ssrc={} timestamp-offset={} seqnum-offset=65000",
         video.encoder,
         video.ssrc,
         base(video.ssrc)
     );
+    let (caps, frames) = pictures(video);
+    encode(&line, &caps, frames, 90_000, base(video.ssrc))
+}
+
+/// The same in AV1, for which GStreamer 1.22 has no payloader: each OBU goes into packets of its own.
+pub fn video_av1(video: Video) -> Media {
+    const LINE: &str = "av1enc usage-profile=realtime cpu-used=8 lag-in-frames=0 keyframe-max-dist=50 ! av1parse ! \
+                        video/x-av1,stream-format=obu-stream,alignment=tu";
+    let (caps, frames) = pictures(video);
+    let mut packets: Vec<Packet> = Vec::new();
+    for (at_us, keyframe, unit) in run(LINE, &caps, frames) {
+        let mut payloads = av1::payloads(&unit, keyframe);
+        let last = payloads.len() - 1;
+        for (index, payload) in payloads.drain(..).enumerate() {
+            let sequence = u16::try_from((65_000 + packets.len()) % 65_536).expect("wrapped");
+            let ticks = u32::try_from(at_us * 90_000 / 1_000_000).expect("short");
+            let mut bytes = vec![0x80, 96 | u8::from(index == last) << 7];
+            bytes.extend_from_slice(&sequence.to_be_bytes());
+            bytes.extend_from_slice(&base(video.ssrc).wrapping_add(ticks).to_be_bytes());
+            bytes.extend_from_slice(&video.ssrc.to_be_bytes());
+            bytes.extend_from_slice(&payload);
+            packets.push(Packet { at_us, bytes });
+        }
+    }
+    Media {
+        packets,
+        rate: 90_000,
+        base: base(video.ssrc),
+    }
+}
+
+type Frames = Box<dyn Iterator<Item = (u64, u64, Vec<u8>)> + Send>;
+
+fn pictures(video: Video) -> (gst::Caps, Frames) {
+    recorder::init().expect("GStreamer is installed");
     let caps = gst::Caps::builder("video/x-raw")
         .field("format", "I420")
         .field("width", i32::try_from(video.width).expect("small"))
@@ -108,7 +143,7 @@ pub fn video(video: Video) -> Media {
             gst::Fraction::new(i32::try_from(video.fps).expect("small"), 1),
         )
         .build();
-    let frames = (0..video.seconds * video.fps).map(|index| {
+    let frames = (0..video.seconds * video.fps).map(move |index| {
         let at_us = index * 1_000_000 / video.fps;
         (
             at_us,
@@ -116,7 +151,7 @@ pub fn video(video: Video) -> Media {
             picture(video, index, is_on(video.clock_us + at_us)),
         )
     });
-    encode(&line, &caps, frames, 90_000, base(video.ssrc))
+    (caps, Box::new(frames))
 }
 
 fn picture(video: Video, index: u64, on: bool) -> Vec<u8> {
@@ -148,8 +183,8 @@ fn base(ssrc: u32) -> u32 {
 pub fn audio(seconds: u64, clock_us: u64, ssrc: u32) -> Media {
     recorder::init().expect("GStreamer is installed");
     let line = format!(
-        "appsrc name=in format=time block=true max-bytes=1000000 ! audioconvert ! opusenc complexity=1 bitrate=32000 ! \
-         rtpopuspay pt=96 ssrc={ssrc} timestamp-offset={} seqnum-offset=65500 ! appsink name=out sync=false",
+        "audioconvert ! opusenc complexity=1 bitrate=32000 ! rtpopuspay pt=96 ssrc={ssrc} timestamp-offset={} \
+         seqnum-offset=65500",
         base(ssrc)
     );
     let caps = gst::Caps::builder("audio/x-raw")
@@ -158,7 +193,7 @@ pub fn audio(seconds: u64, clock_us: u64, ssrc: u32) -> Media {
         .field("rate", 48_000)
         .field("channels", 2)
         .build();
-    let frames = (0..seconds * 50).map(|index| {
+    let frames = (0..seconds * 50).map(move |index| {
         let mut samples = Vec::with_capacity(960 * 4);
         for sample in 0..960_u64 {
             let at_us = index * 20_000 + sample * 1_000_000 / 48_000;
@@ -174,23 +209,41 @@ pub fn audio(seconds: u64, clock_us: u64, ssrc: u32) -> Media {
         }
         (index * 20_000, 20_000, samples)
     });
-    encode(&line, &caps, frames, 48_000, base(ssrc))
+    encode(&line, &caps, Box::new(frames), 48_000, base(ssrc))
 }
 
-fn encode(
-    line: &str,
-    caps: &gst::Caps,
-    frames: impl Iterator<Item = (u64, u64, Vec<u8>)> + Send,
-    rate: u64,
-    base: u32,
-) -> Media {
-    let pipeline = gst::parse::launch(line).expect("elements are installed");
+fn encode(line: &str, caps: &gst::Caps, frames: Frames, rate: u64, base: u32) -> Media {
+    let packets: Vec<Packet> = run(line, caps, frames)
+        .into_iter()
+        .map(|(_, _, bytes)| {
+            let timestamp = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+            let ticks = u64::from(timestamp.wrapping_sub(base));
+            Packet {
+                at_us: ticks * 1_000_000 / rate,
+                bytes,
+            }
+        })
+        .collect();
+    assert!(!packets.is_empty(), "nothing was encoded");
+    Media { packets, rate, base }
+}
+
+/// What comes out of a line of elements: time, whether it needs no other, and bytes of each buffer.
+fn run(line: &str, caps: &gst::Caps, frames: Frames) -> Vec<(u64, bool, Vec<u8>)> {
+    let line = match caps.structure(0).map(|s| s.name().as_str()) {
+        Some("video/x-raw") => format!("videoconvert ! {line}"),
+        _ => line.to_owned(),
+    };
+    let line = format!(
+        "appsrc name=in format=time block=true max-bytes=4000000 ! {line} ! appsink name=out sync=false"
+    );
+    let pipeline = gst::parse::launch(&line).expect("elements are installed");
     let bin = pipeline.downcast_ref::<gst::Bin>().expect("several elements");
     let source: AppSrc = bin.by_name("in").and_then(|e| e.downcast().ok()).expect("named");
     let sink: AppSink = bin.by_name("out").and_then(|e| e.downcast().ok()).expect("named");
     source.set_caps(Some(caps));
     pipeline.set_state(gst::State::Playing).expect("plays");
-    let packets = std::thread::scope(|scope| {
+    let out = std::thread::scope(|scope| {
         scope.spawn(move || {
             for (at_us, long_us, bytes) in frames {
                 let mut buffer = gst::Buffer::from_mut_slice(bytes);
@@ -201,20 +254,16 @@ fn encode(
             }
             source.end_of_stream().expect("ends");
         });
-        let mut packets = Vec::new();
+        let mut out = Vec::new();
         while let Ok(sample) = sink.pull_sample() {
             let buffer = sample.buffer().expect("has a buffer");
+            let at_us = buffer.pts().map_or(0, gst::ClockTime::useconds);
+            let keyframe = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             let bytes = buffer.map_readable().expect("readable").to_vec();
-            let timestamp = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-            let ticks = u64::from(timestamp.wrapping_sub(base));
-            packets.push(Packet {
-                at_us: ticks * 1_000_000 / rate,
-                bytes,
-            });
+            out.push((at_us, keyframe, bytes));
         }
-        packets
+        out
     });
     pipeline.set_state(gst::State::Null).expect("stops");
-    assert!(!packets.is_empty(), "nothing was encoded");
-    Media { packets, rate, base }
+    out
 }

@@ -5,6 +5,7 @@
     reason = "each test file is a crate of its own and uses a part of this"
 )]
 
+pub mod av1;
 pub mod judge;
 pub mod media;
 pub mod process;
