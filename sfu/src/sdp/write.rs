@@ -16,6 +16,11 @@ use crate::negotiated::{Flow, LocalTransport, Payload, Section};
 /// Protocol of our own sections.
 const PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
 
+/// What Chromium's bandwidth estimate of a publisher begins with, in kbit/s, instead of 300: below 500 it encodes a camera of 720 lines
+/// with 180 and takes a quarter of a minute to climb. Small enough for a school's weak line until the first feedback, after some
+/// 100 ms. Other clients do not know the parameter and leave it aside.
+const START_KBPS: u32 = 600;
+
 /// `o=`: the session's id, and its version, which rises with each description of the session (RFC 8866 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionIds {
@@ -159,7 +164,7 @@ fn open(section: &Section, protocol: &str, offered: Option<&OfferedSection>) -> 
         let fmtp =
             match offered.and_then(|offered| offered.payloads.iter().find(|o| o.payload.pt == payload.pt)) {
                 Some(known) => answered_fmtp(payload, section.flow, &known.fmtp),
-                None => own_fmtp(payload),
+                None => own_fmtp(payload, section.flow),
             };
         media = with_payload(media, payload, fmtp);
     }
@@ -260,17 +265,21 @@ fn codec_name(codec: Codec) -> &'static str {
 }
 
 /// Parameters of our own formats: in-band FEC and silence without packets are welcome.
-fn own_fmtp(payload: &Payload) -> Option<String> {
-    match payload.codec {
-        Codec::Opus => Some("minptime=10;useinbandfec=1;usedtx=1".to_owned()),
-        Codec::H264 => Some(format!(
+fn own_fmtp(payload: &Payload, flow: Flow) -> Option<String> {
+    let mut parameters = match payload.codec {
+        Codec::Opus => vec!["minptime=10;useinbandfec=1;usedtx=1".to_owned()],
+        Codec::H264 => vec![format!(
             "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={:06x}",
             payload.profile_level_id
-        )),
-        Codec::Vp8 => None,
-        Codec::Vp9 => Some("profile-id=0".to_owned()),
-        Codec::Av1 => Some("level-idx=5;profile=0;tier=0".to_owned()),
+        )],
+        Codec::Vp8 => Vec::new(),
+        Codec::Vp9 => vec!["profile-id=0".to_owned()],
+        Codec::Av1 => vec!["level-idx=5;profile=0;tier=0".to_owned()],
+    };
+    if flow == Flow::FromPeer && payload.codec.kind() == MediaKind::Video {
+        parameters.push(format!("x-google-start-bitrate={START_KBPS}"));
     }
+    (!parameters.is_empty()).then(|| parameters.join(";"))
 }
 
 /// Parameters in an answer: the client's own, so that what it offered is what it gets. A sender of Opus is asked for FEC and

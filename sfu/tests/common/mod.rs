@@ -22,6 +22,7 @@ use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::format::Codec;
 use str0m::media::{Frequency, MediaData, MediaTime, Mid};
 use str0m::net::{Protocol, Receive};
+use str0m::rtp::RawPacket;
 use str0m::{Candidate, Event as ClientEvent, Input, Output, Rtc};
 
 /// Frames of a video per second.
@@ -75,6 +76,10 @@ pub struct Client {
     /// Sections it sends, by track.
     pub sends: HashMap<TrackId, Mid>,
     pub frames: Vec<Frame>,
+    /// SSRC and number of each packet of sound that came, decrypted.
+    pub heard: Vec<(u32, u64)>,
+    /// SSRCs it was told it will get sound by.
+    pub announced: Vec<u32>,
     pub keyframe_requests: usize,
     pub connected: bool,
     wants_keyframe: bool,
@@ -99,6 +104,8 @@ pub struct Lesson {
     sounds: u64,
     /// Who sends media.
     pub teaching: Vec<usize>,
+    /// Those of them whose microphone gives nothing.
+    pub silent: Vec<usize>,
     /// Real time spent in the engine on datagrams and deadlines.
     pub spent: Duration,
 }
@@ -122,6 +129,7 @@ impl Lesson {
             next_sound: now,
             sounds: 0,
             teaching: Vec::new(),
+            silent: Vec::new(),
             spent: Duration::ZERO,
         }
     }
@@ -139,6 +147,8 @@ impl Lesson {
             nat: None,
             sends: HashMap::new(),
             frames: Vec::new(),
+            heard: Vec::new(),
+            announced: Vec::new(),
             keyframe_requests: 0,
             connected: false,
             wants_keyframe: true,
@@ -173,6 +183,7 @@ impl Lesson {
         let sdp = offer.sdp.replace("a=setup:actpass", "a=setup:passive");
         let description = SdpOffer::from_sdp_string(&sdp).unwrap();
         let answer: SdpAnswer = client.rtc.sdp_api().accept_offer(description).unwrap();
+        client.announced = sound_ssrcs(&offer.sdp);
         client.sends = offer
             .sections
             .iter()
@@ -226,6 +237,7 @@ impl Lesson {
         self.events.clear();
         for client in &mut self.clients {
             client.frames.clear();
+            client.heard.clear();
             client.keyframe_requests = 0;
         }
     }
@@ -375,6 +387,9 @@ impl Lesson {
 
     fn say(&mut self) {
         for at in self.teaching.clone() {
+            if self.silent.contains(&at) {
+                continue;
+            }
             let time = MediaTime::new(self.sounds * 960, Frequency::FORTY_EIGHT_KHZ);
             let data = self.sounds.to_be_bytes().to_vec();
             self.write(at, MediaKind::Audio, Codec::Opus, time, &data);
@@ -459,6 +474,13 @@ impl Client {
                 self.wants_keyframe = true;
             }
             ClientEvent::MediaData(data) => self.frames.push(frame(now, &data)),
+            ClientEvent::RawPacket(packet) => {
+                if let RawPacket::RtpRx(header, data) = *packet
+                    && let Ok(number) = data.try_into()
+                {
+                    self.heard.push((*header.ssrc, u64::from_be_bytes(number)));
+                }
+            }
             _ => {}
         }
     }
@@ -483,8 +505,17 @@ fn frame(at: Instant, data: &MediaData) -> Frame {
     }
 }
 
+/// SSRCs that an offer says sound will come by.
+fn sound_ssrcs(sdp: &str) -> Vec<u32> {
+    sdp.split("m=")
+        .filter(|section| section.starts_with("audio"))
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok())
+        .collect()
+}
+
 fn rtc(now: Instant, address: SocketAddr) -> Rtc {
-    let mut rtc = Rtc::builder().build(now);
+    let mut rtc = Rtc::builder().enable_raw_packets(true).build(now);
     rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
     rtc
 }

@@ -29,6 +29,15 @@ fn the_candidates_are_said_once_and_that_there_are_no_others() {
 }
 
 #[test]
+fn a_start_bitrate_is_asked_for_where_the_client_sends_video() {
+    let text = offer(&local(), SESSION, &teacher());
+    for section in text.split("m=").skip(1) {
+        let wanted = section.starts_with("video") && section.contains("a=recvonly");
+        assert_eq!(section.contains("x-google-start-bitrate"), wanted, "{section}");
+    }
+}
+
+#[test]
 fn simulcast_is_asked_for_only_when_it_is_wanted() {
     let mut sections = teacher();
     assert!(!offer(&local(), SESSION, &sections).contains("simulcast"));
