@@ -1,46 +1,28 @@
 //! What WHIP (RFC 9725) and WHEP have in common: bearer token, SDP in and out, a session with an ETag, ICE restarts.
 
+mod session;
+
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::id::LessonId;
 use protocol::signal::ErrorCode;
 use sfu::EngineError;
-use tower_http::cors::{Any, CorsLayer};
 
 use super::error::refusal;
 use crate::room::Refusal;
 use crate::room::tools::Sections;
-use crate::rooms::sessions::{Kind, Session};
-use crate::rooms::{Command, Rooms, refusal_of};
+use crate::rooms::{Rooms, refusal_of};
 use crate::service::Error;
-use crate::service::lessons::joinable;
 use crate::service::tokens::{JoinClaims, TokenError};
 
+pub(super) use session::{answered, planned, routes};
+
 /// Longest SDP.
-pub(super) const BODY_MAX: usize = 64 << 10;
+const BODY_MAX: usize = 64 << 10;
 const SDP: &str = "application/sdp";
 /// RFC 8840 §9.
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
-
-/// Players and publishers on other origins: any, as no cookie counts here.
-pub(super) fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::POST, Method::PATCH, Method::DELETE, Method::OPTIONS])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH])
-        .expose_headers([
-            header::LOCATION,
-            header::ETAG,
-            HeaderName::from_static("accept-patch"),
-        ])
-        .max_age(std::time::Duration::from_hours(24))
-}
-
-/// `OPTIONS` of an address that is no preflight.
-pub(super) async fn options() -> Response {
-    (StatusCode::NO_CONTENT, [("accept-post", SDP)]).into_response()
-}
 
 /// An offer that may be looked at: who sends it, for which lesson.
 pub(super) struct Offer {
@@ -50,12 +32,7 @@ pub(super) struct Offer {
 }
 
 /// Checks a `POST`: token, lesson, content type.
-pub(super) fn offer(
-    rooms: &Rooms,
-    lesson: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<Offer, Box<Response>> {
+fn offer(rooms: &Rooms, lesson: &str, headers: &HeaderMap, body: &Bytes) -> Result<Offer, Box<Response>> {
     let refused = |error: Error| Box::new(error.into_response());
     let services = rooms.services();
     let claims = bearer(headers)
@@ -88,17 +65,8 @@ pub(super) fn offer(
     }
 }
 
-/// That the lesson is not over by its row: its room hears of an end a moment later.
-pub(super) async fn still_on(rooms: &Rooms, lesson: LessonId) -> Result<(), Error> {
-    match joinable(rooms.services().lessons.get(lesson).await?.state) {
-        // When it opens is the room's to say.
-        Err(Error::NotOpen) => Ok(()),
-        other => other,
-    }
-}
-
 /// A use case's refusal in the statuses of WHIP and WHEP.
-pub(super) fn failed(error: Error) -> Response {
+fn failed(error: Error) -> Response {
     match error {
         Error::LessonOver | Error::LessonCancelled => refused(refusal_of(&error)),
         other => other.into_response(),
@@ -136,7 +104,7 @@ fn ufrag(sdp: &str) -> Option<&str> {
 }
 
 /// What the room refused.
-pub(super) fn refused(refused: Refusal) -> Response {
+fn refused(refused: Refusal) -> Response {
     let (status, code) = match refused.code {
         ErrorCode::NoLesson => (StatusCode::NOT_FOUND, "not_found"),
         ErrorCode::NotOpen => (StatusCode::CONFLICT, "not_open"),
@@ -150,7 +118,7 @@ pub(super) fn refused(refused: Refusal) -> Response {
 }
 
 /// What the engine refused.
-pub(super) fn unusable(error: &EngineError) -> Response {
+fn unusable(error: &EngineError) -> Response {
     let (status, code) = match error {
         EngineError::Sdp(_) => (StatusCode::BAD_REQUEST, "sdp"),
         EngineError::Unusable(_) => (StatusCode::NOT_ACCEPTABLE, "no_usable_codec"),
@@ -160,126 +128,10 @@ pub(super) fn unusable(error: &EngineError) -> Response {
     refusal(status, code, error.to_string())
 }
 
-/// `201 Created`: the answer and the session's address.
-pub(super) fn created(rooms: &Rooms, session: Session, offer: &str, answer: String) -> Response {
-    let (kind, lesson, etag) = (session.kind, session.lesson, tag(&session.ice_session));
-    let client_ufrag = ufrag(offer).unwrap_or_default().to_owned();
-    let secret = rooms.sessions().add(Session {
-        client_ufrag,
-        ..session
-    });
-    let location = format!("/{}/{lesson}/{secret}", kind.word());
-    let headers = [
-        (header::CONTENT_TYPE, SDP.to_owned()),
-        (header::LOCATION, location),
-        (header::ETAG, etag),
-        (HeaderName::from_static("accept-patch"), FRAGMENT.to_owned()),
-    ];
-    (StatusCode::CREATED, headers, answer).into_response()
-}
-
-fn tag(ice_session: &str) -> String {
-    format!("\"{ice_session}\"")
-}
-
-fn no_session() -> Response {
-    refusal(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "there is no such session: it ended, or the server was restarted; send a new offer",
-    )
-}
-
-/// `DELETE`: the session ends, the lesson does not.
-pub(super) async fn end(rooms: &Rooms, kind: Kind, secret: &str) -> Response {
-    let Some(session) = rooms.sessions().get(kind, secret) else {
-        return no_session();
-    };
-    rooms.sessions().forget(session.peer);
-    match rooms
-        .tell(session.lesson, Command::ToolEnded { peer: session.peer })
-        .await
-    {
-        Ok(()) => StatusCode::OK.into_response(),
-        Err(error) => error.into_response(),
-    }
-}
-
-/// `PATCH`: candidates or an ICE restart (RFC 9725 §4.3).
-pub(super) async fn patch(
-    rooms: &Rooms,
-    kind: Kind,
-    secret: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Response {
-    let Some(session) = rooms.sessions().get(kind, secret) else {
-        return no_session();
-    };
-    if !is(headers, FRAGMENT) {
-        let what = format!("only {FRAGMENT} is patched");
-        return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_type", what);
-    }
-    let Some(matches) = headers.get(header::IF_MATCH) else {
-        let what =
-            "say which ICE session is meant: If-Match with the session's ETag, or * for an ICE restart";
-        return refusal(StatusCode::PRECONDITION_REQUIRED, "if_match_required", what);
-    };
-    let current = tag(&session.ice_session);
-    let named = matches.to_str().is_ok_and(|value| {
-        value
-            .split(',')
-            .any(|one| [current.as_str(), "*"].contains(&one.trim()))
-    });
-    if !named {
-        return refusal(
-            StatusCode::PRECONDITION_FAILED,
-            "ice_session_gone",
-            "this ICE session was replaced by a newer one",
-        );
-    }
-    let Ok(fragment) = std::str::from_utf8(body) else {
-        return refusal(StatusCode::BAD_REQUEST, "sdp", "the body is no SDP fragment");
-    };
-    match ufrag(fragment) {
-        Some(fresh) if fresh != session.client_ufrag => {
-            restart(rooms, secret, &session, fragment, fresh).await
-        }
-        // Candidates: an ICE-lite server needs none, it answers the client's checks.
-        _ => StatusCode::NO_CONTENT.into_response(),
-    }
-}
-
-async fn restart(
-    rooms: &Rooms,
-    secret: &str,
-    session: &Session,
-    fragment: &str,
-    client_ufrag: &str,
-) -> Response {
-    match rooms
-        .engine()
-        .restart_ice(session.peer, fragment.to_owned())
-        .await
-    {
-        Ok((answer, ice_session)) => {
-            let etag = HeaderValue::from_str(&tag(&ice_session));
-            rooms
-                .sessions()
-                .restarted(secret, ice_session, client_ufrag.to_owned());
-            let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, FRAGMENT)], answer).into_response();
-            if let Ok(etag) = etag {
-                response.headers_mut().insert(header::ETAG, etag);
-            }
-            response
-        }
-        Err(error) => unusable(&error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
 
     #[test]
     fn sections_and_fragments_are_found_in_sdp() {
