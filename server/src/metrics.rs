@@ -1,13 +1,44 @@
 //! Metrics of the HTTP side; names begin with `tongke_`. Rooms and engine add their own text.
 
+use prometheus::core::Collector;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+
+/// What a metric is called, and what its values are told apart by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// The names of its labels, in alphabetical order.
+    pub labels: Vec<String>,
+}
+
+/// Registers metrics and describes them.
+pub(crate) fn register(
+    registry: &Registry,
+    all: impl IntoIterator<Item = Box<dyn Collector>>,
+) -> prometheus::Result<Vec<Description>> {
+    let mut descriptions = Vec::new();
+    for one in all {
+        descriptions.extend(one.desc().into_iter().map(|description| {
+            let mut labels = description.variable_labels.clone();
+            labels.sort();
+            Description {
+                name: description.fq_name.clone(),
+                labels,
+            }
+        }));
+        registry.register(one)?;
+    }
+    Ok(descriptions)
+}
 
 /// Every metric of this module, in one table.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
+    descriptions: Vec<Description>,
     /// Requests by method, route and status.
     pub http_requests: IntCounterVec,
     /// Seconds until the answer's head, by method and route.
@@ -28,7 +59,7 @@ impl Metrics {
     /// When two have one name, which is a mistake in this file.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
-        let metrics = Self {
+        let mut metrics = Self {
             http_requests: IntCounterVec::new(
                 Opts::new("tongke_http_requests_total", "HTTP requests answered"),
                 &["method", "route", "status"],
@@ -47,17 +78,16 @@ impl Metrics {
                 &["kind"],
             )?,
             registry,
+            descriptions: Vec::new(),
         };
-        let all: [Box<dyn prometheus::core::Collector>; 5] = [
+        let all: [Box<dyn Collector>; 5] = [
             Box::new(metrics.http_requests.clone()),
             Box::new(metrics.http_seconds.clone()),
             Box::new(metrics.terminal_streams.clone()),
             Box::new(metrics.lessons.clone()),
             Box::new(metrics.refused.clone()),
         ];
-        for one in all {
-            metrics.registry.register(one)?;
-        }
+        metrics.descriptions = register(&metrics.registry, all)?;
         Ok(metrics)
     }
 
@@ -65,6 +95,12 @@ impl Metrics {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// What there is, also what was not counted yet.
+    #[must_use]
+    pub fn descriptions(&self) -> &[Description] {
+        &self.descriptions
     }
 
     /// All of them in the Prometheus text format.

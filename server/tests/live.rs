@@ -1,5 +1,7 @@
 //! The live side over real sockets: signalling, WHIP, WHEP and recorders, on free ports over a directory of their own.
 
+#[path = "live/documents.rs"]
+mod documents;
 #[path = "live/recording.rs"]
 mod recording;
 #[path = "live/server.rs"]

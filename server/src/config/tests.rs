@@ -89,3 +89,58 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(error.to_string().contains("/nowhere/tongke.toml"));
     assert!(load(&[], &[], Some("listen = ")).is_err());
 }
+
+/// The rows of docs/CONFIGURATION.md: keys, and what their default is said to be.
+fn documented() -> Vec<(Vec<String>, String)> {
+    let page = include_str!("../../../docs/CONFIGURATION.md");
+    let backticked = |cell: &str| {
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(ToOwned::to_owned)
+            .collect()
+    };
+    page.lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+            (backticked(cells[0]), cells[1].trim().to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn every_setting_is_described_and_nothing_else() {
+    let described: Vec<String> = documented().into_iter().flat_map(|(keys, _)| keys).collect();
+    for (key, ..) in SETTINGS {
+        let times = described.iter().filter(|name| name == key).count();
+        assert_eq!(times, 1, "docs/CONFIGURATION.md on {key}");
+    }
+    for key in &described {
+        let known = SETTINGS.iter().any(|(name, ..)| name == key);
+        assert!(
+            known,
+            "docs/CONFIGURATION.md describes {key}, which is no setting"
+        );
+    }
+}
+
+#[test]
+fn the_described_defaults_are_the_defaults() {
+    let mut checked = 0;
+    for (keys, default) in documented() {
+        // Defaults in words cannot be compared: only those that are a value for each key.
+        let values: Vec<&str> = default.split(", ").collect();
+        let value = |text: &str| Some(text.strip_prefix('`')?.strip_suffix('`')?.to_owned());
+        if values.len() != keys.len() || values.iter().any(|text| value(text).is_none()) {
+            continue;
+        }
+        for (key, text) in keys.iter().zip(values.into_iter().filter_map(value)) {
+            let mut config = Config::default();
+            config.set(&"docs", key, &text).expect("an allowed value");
+            assert_eq!(config, Config::default(), "docs/CONFIGURATION.md on {key}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "the table is still read: {checked}");
+}

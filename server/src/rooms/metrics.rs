@@ -3,10 +3,13 @@
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use crate::metrics::{Description, register};
+
 /// Every metric of this module, in one table.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
+    descriptions: Vec<Description>,
     /// Rooms in memory.
     pub rooms: IntGauge,
     /// Peers with a socket, by role.
@@ -40,8 +43,9 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let counter = IntCounter::new::<&str, &str>;
         let gauges = |name: &str, help: &str, label: &str| IntGaugeVec::new(Opts::new(name, help), &[label]);
-        let metrics = Self {
+        let mut metrics = Self {
             registry: Registry::new(),
+            descriptions: Vec::new(),
             rooms: IntGauge::new("tongke_rooms", "Rooms in memory")?,
             peers: gauges("tongke_peers", "Peers with a socket", "role")?,
             sockets: counter("tongke_signal_sockets_total", "Signalling sockets accepted")?,
@@ -83,10 +87,14 @@ impl Metrics {
             Box::new(metrics.writes_dropped.clone()),
             Box::new(metrics.tools.clone()),
         ];
-        for one in all {
-            metrics.registry.register(one)?;
-        }
+        metrics.descriptions = register(&metrics.registry, all)?;
         Ok(metrics)
+    }
+
+    /// What there is, also what was not counted yet.
+    #[must_use]
+    pub fn descriptions(&self) -> &[Description] {
+        &self.descriptions
     }
 
     /// All of them in the Prometheus text format.
