@@ -8,6 +8,8 @@ use protocol::tap::Disk;
 const LOW_ABOVE: u64 = 1;
 /// Free space above the reserve, as a fraction of it, at which writing goes on again.
 const AGAIN_ABOVE: u64 = 4;
+/// As much is enough for any reserve: an hour of a lesson.
+const AGAIN_AT_MOST: u64 = 1 << 30;
 
 /// Says how many bytes are free where a path is; `None` when that cannot be known.
 pub type FreeSpace = Box<dyn FnMut(&Path) -> Option<u64> + Send>;
@@ -24,7 +26,7 @@ pub fn free_space() -> FreeSpace {
 /// The state that follows from `free` bytes when `reserve` have to stay, and the state before.
 pub(crate) fn judge(free: u64, reserve: u64, before: Disk) -> Disk {
     let full_below = match before {
-        Disk::Full => reserve.saturating_add(reserve / AGAIN_ABOVE),
+        Disk::Full => reserve.saturating_add((reserve / AGAIN_ABOVE).min(AGAIN_AT_MOST)),
         Disk::Ok | Disk::Low => reserve,
     };
     if free < full_below {
@@ -48,5 +50,7 @@ mod tests {
         assert_eq!(judge(110, 100, Disk::Full), Disk::Full);
         assert_eq!(judge(125, 100, Disk::Full), Disk::Low);
         assert_eq!(judge(0, 0, Disk::Ok), Disk::Ok);
+        let large = 100 << 30;
+        assert_eq!(judge(large + AGAIN_AT_MOST, large, Disk::Full), Disk::Low);
     }
 }

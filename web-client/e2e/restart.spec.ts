@@ -1,5 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
-import { goLive, openClassroom, openPage, signIn } from "./support/people";
+import { endLesson, goLive, openClassroom, openPage, signIn } from "./support/people";
 import { hears, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
 
@@ -35,9 +35,7 @@ test("the lesson goes on after SIGTERM and after kill -9 of the server, and one 
     await expect(teacher.getByRole("button", { name: /下课/ })).toBeVisible();
     await recorded(teacher);
   }
-  await teacher.getByRole("button", { name: /^下课/ }).click();
-  await teacher.waitForFunction((from) => Date.now() - from > 500, Date.now());
-  await teacher.getByRole("button", { name: /再按一次确认下课/ }).click();
+  await endLesson(teacher);
   await expect(page.getByText("下课了")).toBeVisible();
   const taught = Date.now() - began;
   const whole = await until("the recording is whole", async () =>

@@ -60,6 +60,14 @@ export async function goLive(browser: Browser, server: Server, prepare?: Prepare
   return page;
 }
 
+/** Ends the lesson: the second press has to be a deliberate one. */
+export async function endLesson(teacher: Page): Promise<void> {
+  await teacher.getByRole("button", { name: /^下课/ }).click();
+  await teacher.waitForFunction((from) => Date.now() - from > 500, Date.now());
+  await teacher.getByRole("button", { name: /再按一次确认下课/ }).click();
+  await expect(teacher.getByRole("heading", { name: "已下课" })).toBeVisible();
+}
+
 /** A classroom's screen, paired by its code; `url` may be that of a line that can be cut. */
 export async function openClassroom(browser: Browser, url: string, code: string, prepare?: Prepare): Promise<Page> {
   const page = await openPage(browser, TELEVISION);

@@ -47,21 +47,30 @@ export class Server {
   readonly data: string;
   #process: ChildProcess | null = null;
   #output = "";
+  readonly #settings: Record<string, string>;
 
-  private constructor(port: number, mediaPort: number, data: string) {
+  private constructor(port: number, mediaPort: number, data: string, settings: Record<string, string>) {
+    this.#settings = settings;
     this.port = port;
     this.mediaPort = mediaPort;
     this.data = data;
   }
 
-  static async start(): Promise<Server> {
-    const server = new Server(await freeTcp(), await freeUdp(), await mkdtemp(join(tmpdir(), "tongke-e2e-")));
+  /** `settings` are `TONGKE_*` variables beside what every test sets. */
+  static async start(settings: Record<string, string> = {}): Promise<Server> {
+    const data = await mkdtemp(join(tmpdir(), "tongke-e2e-"));
+    const server = new Server(await freeTcp(), await freeUdp(), data, settings);
     await server.launch();
     return server;
   }
 
   get url(): string {
     return `http://localhost:${this.port}`;
+  }
+
+  /** The running program's process. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
   }
 
   /** What the server printed, for a failed test. */
@@ -73,7 +82,7 @@ export class Server {
   async launch(): Promise<void> {
     const args = ["serve", "--demo", "--data", this.data, "--listen", `127.0.0.1:${this.port}`];
     const child = spawn(BIN, [...args, "--media-port", String(this.mediaPort), "--announce", "127.0.0.1"], {
-      env: environment(),
+      env: { ...environment(), ...this.#settings },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;
