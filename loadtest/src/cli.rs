@@ -1,6 +1,7 @@
 //! The command line.
 
 mod args;
+mod line;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,12 +11,15 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use self::args::{AttendArgs, Command, FootageArgs, ImpairArgs, TeachArgs};
+use self::args::{AttendArgs, Command, FootageArgs, ImpairArgs, ScenarioArgs, TeachArgs};
 use crate::attend::run::{Attendance, attend};
 use crate::footage;
 use crate::impair::relay::Relay;
 use crate::media::clip::Clip;
 use crate::progress::Progress;
+use crate::scenario;
+use crate::scenario::case::Case;
+use crate::scenario::run::Ground;
 use crate::teach::run::{Teaching, teach};
 
 pub use args::Cli;
@@ -45,6 +49,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Teach(args) => run_teach(args).await,
         Command::Attend(args) => run_attend(args).await,
+        Command::Scenario(args) => run_scenario(&args).await,
         Command::Impair(args) => run_impair(args).await,
         Command::Footage(args) => run_footage(&args),
     }
@@ -61,7 +66,7 @@ async fn run_teach(args: TeachArgs) -> anyhow::Result<ExitCode> {
         });
     }
     let plan = Teaching {
-        line: args.target.line.bad_line()?,
+        line: args.line.bad_line()?,
         server: args.target.server()?,
         lesson: args.target.lesson,
         token: args.target.token,
@@ -91,8 +96,8 @@ async fn run_teach(args: TeachArgs) -> anyhow::Result<ExitCode> {
 
 async fn run_attend(args: AttendArgs) -> anyhow::Result<ExitCode> {
     let plan = Attendance {
-        line: args.target.line.bad_line()?,
-        seed: args.target.line.seed,
+        line: args.line.bad_line()?,
+        seed: args.line.seed,
         server: args.target.server()?,
         lesson: args.target.lesson,
         token: args.target.token,
@@ -120,8 +125,29 @@ async fn run_attend(args: AttendArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
+async fn run_scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
+    let cases = Case::read(&args.file, &args.only)?;
+    let ground = Ground {
+        server: args.target.server()?,
+        lesson: args.target.lesson.clone(),
+        token: args.target.token.clone(),
+        server_pid: args.server_pid,
+    };
+    let progress = Progress::new(false, args.target.json);
+    let results = scenario::run::run(&cases, &ground, &progress, interrupted()).await;
+    progress.end();
+    let results = results?;
+    if args.target.json {
+        print_json(&results)?;
+    } else {
+        print(&scenario::run::text(&results))?;
+    }
+    let met = results.len() == cases.len() && results.iter().all(|result| result.met);
+    Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 async fn run_impair(args: ImpairArgs) -> anyhow::Result<ExitCode> {
-    let relay = Relay::start(args.listen, args.to, args.line.impairment()?, args.line.seed)
+    let relay = Relay::start(args.listen, args.to, args.line.line()?, args.line.seed)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     tracing::info!("relaying {} to {}", relay.address, args.to);

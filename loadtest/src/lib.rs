@@ -3,6 +3,7 @@
 //!
 //! - [`teach`]: publishes footage in real time.
 //! - [`attend`]: receives as many classrooms and reports.
+//! - [`scenario`]: attendances of named cases, judged.
 //! - [`footage`]: makes the footage.
 //! - [`impair`]: a bad line.
 //! - [`server`], [`signal`], [`whip`], [`peer`], [`media`]: what they are built of.
@@ -15,6 +16,7 @@ pub mod impair;
 pub mod media;
 pub mod peer;
 pub mod progress;
+pub mod scenario;
 pub mod server;
 pub mod signal;
 pub mod teach;

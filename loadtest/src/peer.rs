@@ -35,7 +35,8 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(1);
 const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// The pace of connectivity checks: nomination waits for the next one, so it is part of each join.
 const CHECK_EVERY: Duration = Duration::from_millis(20);
-const CHECKS: u16 = 250;
+/// They go on for 10 s: longer than a connection is waited for, so that it is up as soon as a line returns.
+const CHECKS: u16 = 500;
 
 /// What all peers of a process share: making a certificate costs more than the rest of a join.
 #[derive(Clone, Debug)]

@@ -6,9 +6,11 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 /// How classrooms arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Arrive {
     /// All at once, as at the bell.
+    #[default]
     Bell,
     /// Evenly over the time of `--over`.
     Uniform,

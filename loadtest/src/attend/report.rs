@@ -126,6 +126,8 @@ pub struct Counters {
     pub freezes: u32,
     /// Their length in ms.
     pub frozen_ms: u64,
+    /// The longest of them in ms.
+    pub longest_freeze_ms: u64,
 }
 
 impl Counters {
@@ -140,6 +142,7 @@ impl Counters {
         self.broken_frames += other.broken_frames;
         self.freezes += other.freezes;
         self.frozen_ms += other.frozen_ms;
+        self.longest_freeze_ms = self.longest_freeze_ms.max(other.longest_freeze_ms);
     }
 }
 

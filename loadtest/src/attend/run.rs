@@ -21,7 +21,9 @@ use crate::whip::{Direction, Endpoint};
 const GOODBYE_MAX: Duration = Duration::from_secs(5);
 
 /// How classrooms come into the lesson.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// As players, by WHEP.

@@ -1,7 +1,7 @@
 //! One classroom's seat: what befell it, over all connections it had.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::meter::Meter;
 use super::receive::Meters;
@@ -124,6 +124,7 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 fn stream_of(meter: &Meter) -> Stream {
     let (counts, video) = (&meter.counts, meter.is_video());
     let only_video = |count: u64| if video { count } else { 0 };
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     Stream {
         kind: if video { "video" } else { "audio" },
         counters: Counters {
@@ -135,7 +136,8 @@ fn stream_of(meter: &Meter) -> Stream {
             frames: only_video(counts.frames),
             broken_frames: only_video(counts.broken_frames),
             freezes: meter.freezes.count,
-            frozen_ms: u64::try_from(meter.freezes.frozen.as_millis()).unwrap_or(u64::MAX),
+            frozen_ms: ms(meter.freezes.frozen),
+            longest_freeze_ms: ms(meter.freezes.longest),
         },
     }
 }
@@ -144,7 +146,6 @@ fn stream_of(meter: &Meter) -> Stream {
 mod tests {
     use super::*;
     use crate::attend::meter::Arrival;
-    use std::time::Duration;
 
     /// Keyframes of one packet, 40 ms apart, from one time to another.
     fn pictures(meters: &Meters, from: Instant, count: u16) -> Instant {

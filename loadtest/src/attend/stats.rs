@@ -20,6 +20,8 @@ pub struct Freezes {
     pub count: u32,
     /// Sum of their gaps.
     pub frozen: Duration,
+    /// The longest of them.
+    pub longest: Duration,
 }
 
 impl Freezes {
@@ -29,10 +31,7 @@ impl Freezes {
             return;
         };
         let gap = now.saturating_duration_since(last);
-        if self.is_freeze(gap) {
-            self.count += 1;
-            self.frozen += gap;
-        }
+        self.look(gap);
         self.gaps.push_back(gap);
         self.total += gap;
         if self.gaps.len() > MEAN_OVER {
@@ -43,11 +42,15 @@ impl Freezes {
     /// The observation ends: a picture that stands still now has frozen.
     pub fn end(&mut self, now: Instant) {
         if let Some(last) = self.last.take() {
-            let gap = now.saturating_duration_since(last);
-            if self.is_freeze(gap) {
-                self.count += 1;
-                self.frozen += gap;
-            }
+            self.look(now.saturating_duration_since(last));
+        }
+    }
+
+    fn look(&mut self, gap: Duration) {
+        if self.is_freeze(gap) {
+            self.count += 1;
+            self.frozen += gap;
+            self.longest = self.longest.max(gap);
         }
     }
 
@@ -138,6 +141,7 @@ mod tests {
         let (mut freezes, now) = play([40; 30]);
         freezes.end(now + Duration::from_secs(2));
         assert_eq!((freezes.count, freezes.frozen), (1, Duration::from_secs(2)));
+        assert_eq!(freezes.longest, Duration::from_secs(2));
     }
 
     #[test]

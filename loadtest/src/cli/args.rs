@@ -2,17 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
+use super::line::LineArgs;
 use crate::attend::arrivals::Arrive;
 use crate::attend::run::Via;
 use crate::footage::Pattern;
-use crate::impair::queue::{Cut, Impairment};
-use crate::impair::through::BadLine;
 use crate::server::{Server, ServerError};
 
 /// Headless teachers and classrooms for Tongke.
@@ -29,6 +25,8 @@ pub(super) enum Command {
     Teach(TeachArgs),
     /// Watch a lesson as many classrooms and report what reached them. Exit status 1 if any got no media.
     Attend(AttendArgs),
+    /// Attend as the cases of a file say, one after another, and judge each. Exit status 1 if any is not met.
+    Scenario(ScenarioArgs),
     /// Relay UDP over a bad line.
     Impair(ImpairArgs),
     /// Make the robot teacher's footage: lesson.mp4 and screen.mp4. Skips what is there.
@@ -49,8 +47,6 @@ pub(super) struct Target {
     /// Bearer token, as `tongke token` prints it.
     #[arg(long, env = "LOADTEST_TOKEN", hide_env_values = true)]
     pub(super) token: String,
-    #[command(flatten)]
-    pub(super) line: LineArgs,
     /// Print the report as JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -63,62 +59,12 @@ impl Target {
     }
 }
 
-#[derive(Clone, Copy, Debug, Args)]
-pub(super) struct LineArgs {
-    /// Part of the packets the line loses, 0 to 1.
-    #[arg(long, default_value_t = 0.0, value_parser = part)]
-    pub(super) loss: f64,
-    /// Time a packet takes on the line.
-    #[arg(long, default_value_t = 0)]
-    pub(super) delay_ms: u64,
-    /// The line is cut after so many seconds ...
-    #[arg(long, requires = "cut_for")]
-    cut_at: Option<f64>,
-    /// ... for so many seconds.
-    #[arg(long, requires = "cut_at")]
-    cut_for: Option<f64>,
-    /// Seed of the line's loss, and of arrivals.
-    #[arg(long, default_value_t = 1)]
-    pub(super) seed: u64,
-}
-
-fn part(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
-        _ => Err("a number from 0 to 1 is needed".to_owned()),
-    }
-}
-
-impl LineArgs {
-    /// How bad the line is.
-    pub(super) fn impairment(&self) -> anyhow::Result<Impairment> {
-        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).context("not a time in seconds");
-        let cut = match (self.cut_at, self.cut_for) {
-            (Some(at), Some(lasts)) => Some(Cut {
-                at: seconds(at)?,
-                lasts: seconds(lasts)?,
-            }),
-            _ => None,
-        };
-        Ok(Impairment {
-            loss: self.loss,
-            delay: Duration::from_millis(self.delay_ms),
-            cut,
-        })
-    }
-
-    /// A line to lead media over; `None` when it would be a perfect one.
-    pub(super) fn bad_line(&self) -> anyhow::Result<Option<Arc<BadLine>>> {
-        let impairment = self.impairment()?;
-        let bad = impairment != Impairment::default();
-        Ok(bad.then(|| Arc::new(BadLine::new(impairment, self.seed))))
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct TeachArgs {
     #[command(flatten)]
     pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) line: LineArgs,
     /// MP4 file with H264 (no B frames, a keyframe every half second) and Opus: camera and voice.
     #[arg(long)]
     pub(super) file: PathBuf,
@@ -137,6 +83,8 @@ pub(super) struct TeachArgs {
 pub(super) struct AttendArgs {
     #[command(flatten)]
     pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) line: LineArgs,
     /// How they come in. By signalling each has a socket and a seat: take a token of `tongke token --role classroom`.
     #[arg(long, value_enum, default_value = "whep")]
     pub(super) via: Via,
@@ -161,6 +109,20 @@ pub(super) struct AttendArgs {
     /// Classrooms listed in the report for people.
     #[arg(long, default_value_t = 20)]
     pub(super) lines: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScenarioArgs {
+    /// TOML file of cases, such as loadtest/scenarios.toml.
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Only the cases of these names.
+    #[arg(long)]
+    pub(super) only: Vec<String>,
+    /// Process of a server on this machine: its processor time is reported too.
+    #[arg(long)]
+    pub(super) server_pid: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -196,23 +158,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn impairments_are_checked() {
-        let parse = |extra: &[&str]| {
-            let base = [
-                "tongke-loadtest",
-                "impair",
-                "--listen",
-                "127.0.0.1:0",
-                "--to",
-                "127.0.0.1:9",
-            ];
-            Cli::try_parse_from(base.iter().chain(extra))
-        };
-        assert!(parse(&["--loss", "0.1", "--cut-at", "1", "--cut-for", "2.5"]).is_ok());
-        assert!(parse(&["--loss", "5"]).is_err());
-        assert!(parse(&["--cut-at", "1"]).is_err());
     }
 }

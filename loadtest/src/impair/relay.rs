@@ -9,7 +9,8 @@ use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use super::queue::{Fate, Impairment, Queue};
+use super::queue::{Fate, Queue};
+use super::script::Line;
 
 /// Clients at a time; packets of further ones are dropped.
 const FLOWS_MAX: usize = 4_096;
@@ -40,34 +41,30 @@ impl Relay {
     /// # Errors
     ///
     /// When `listen` cannot be bound.
-    pub async fn start(
-        listen: SocketAddr,
-        to: SocketAddr,
-        impairment: Impairment,
-        seed: u64,
-    ) -> std::io::Result<Self> {
+    pub async fn start(listen: SocketAddr, to: SocketAddr, line: Line, seed: u64) -> std::io::Result<Self> {
         let socket = Arc::new(UdpSocket::bind(listen).await?);
         let address = socket.local_addr()?;
-        let line = Line {
+        let way = Way {
             to,
-            impairment,
+            line,
             seed,
             start: Instant::now(),
         };
-        let task = tokio::spawn(listen_on(socket, line));
+        let task = tokio::spawn(listen_on(socket, way));
         Ok(Self { address, task })
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Line {
+/// What all flows of a relay have in common.
+#[derive(Debug)]
+struct Way {
     to: SocketAddr,
-    impairment: Impairment,
+    line: Line,
     seed: u64,
     start: Instant,
 }
 
-async fn listen_on(socket: Arc<UdpSocket>, line: Line) {
+async fn listen_on(socket: Arc<UdpSocket>, way: Way) {
     let mut flows: HashMap<SocketAddr, mpsc::Sender<Bytes>> = HashMap::new();
     let mut buffer = vec![0; PACKET_MAX];
     loop {
@@ -82,7 +79,7 @@ async fn listen_on(socket: Arc<UdpSocket>, line: Line) {
                 continue;
             }
             let number = u64::try_from(flows.len()).unwrap_or(0);
-            let Some(flow) = open(Arc::clone(&socket), client, line, number).await else {
+            let Some(flow) = open(Arc::clone(&socket), client, &way, number).await else {
                 continue;
             };
             flows.insert(client, flow);
@@ -97,23 +94,23 @@ async fn listen_on(socket: Arc<UdpSocket>, line: Line) {
 async fn open(
     listener: Arc<UdpSocket>,
     client: SocketAddr,
-    line: Line,
+    way: &Way,
     number: u64,
 ) -> Option<mpsc::Sender<Bytes>> {
-    let any: SocketAddr = match line.to {
+    let any: SocketAddr = match way.to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let server = UdpSocket::bind(any).await.ok()?;
-    server.connect(line.to).await.ok()?;
+    server.connect(way.to).await.ok()?;
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
-    let seed = line.seed.wrapping_add(number * 2);
+    let seed = way.seed.wrapping_add(number * 2);
     let flow = Flow {
         listener,
         client,
         server,
-        up: Queue::new(line.impairment, line.start, seed),
-        down: Queue::new(line.impairment, line.start, seed.wrapping_add(1)),
+        up: Queue::new(way.line.up.clone(), way.start, seed),
+        down: Queue::new(way.line.down.clone(), way.start, seed.wrapping_add(1)),
     };
     tokio::spawn(flow.run(receiver));
     Some(sender)
@@ -141,11 +138,12 @@ impl Flow {
             tokio::select! {
                 packet = from_client.recv() => {
                     let Some(packet) = packet else { break };
-                    self.up.push(Instant::now(), packet);
+                    self.up.push(Instant::now(), packet.len(), packet);
                 }
                 received = self.server.recv(&mut buffer) => {
                     if let Ok(length) = received {
-                        self.down.push(Instant::now(), Bytes::copy_from_slice(&buffer[..length]));
+                        let packet = Bytes::copy_from_slice(&buffer[..length]);
+                        self.down.push(Instant::now(), length, packet);
                     }
                 }
                 () = tokio::time::sleep_until(wake.into()) => {
@@ -181,7 +179,7 @@ mod tests {
     async fn packets_go_there_and_back_for_each_client() {
         let server = UdpSocket::bind(LOCAL).await.expect("a free port");
         let to = server.local_addr().expect("bound");
-        let relay = Relay::start(LOCAL, to, Impairment::default(), 1)
+        let relay = Relay::start(LOCAL, to, Line::default(), 1)
             .await
             .expect("a free port");
         let echo = tokio::spawn(async move {

@@ -6,13 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::sync::Mutex;
 
-use super::queue::Impairment;
 use super::relay::Relay;
+use super::script::Line;
 
 /// Relays to the addresses of a server, kept for all sessions of this process.
 #[derive(Debug)]
 pub struct BadLine {
-    impairment: Impairment,
+    line: Line,
     seed: u64,
     relays: Mutex<HashMap<SocketAddr, Relay>>,
 }
@@ -20,9 +20,9 @@ pub struct BadLine {
 impl BadLine {
     /// A line that is as bad as told.
     #[must_use]
-    pub fn new(impairment: Impairment, seed: u64) -> Self {
+    pub fn new(line: Line, seed: u64) -> Self {
         Self {
-            impairment,
+            line,
             seed,
             relays: Mutex::new(HashMap::new()),
         }
@@ -52,7 +52,7 @@ impl BadLine {
                         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
                     };
                     let listen = SocketAddr::new(loopback, 0);
-                    let relay = Relay::start(listen, target, self.impairment, self.seed).await?;
+                    let relay = Relay::start(listen, target, self.line.clone(), self.seed).await?;
                     place.insert(relay).address
                 }
             };
@@ -81,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_udp_candidate_leads_to_its_relay() {
-        let line = BadLine::new(Impairment::default(), 1);
+        let line = BadLine::new(Line::default(), 1);
         let sdp = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\n\
                    a=candidate:1 1 udp 2130706431 192.0.2.7 7000 typ host\r\n\
                    a=candidate:2 1 tcp 2130706430 192.0.2.7 7001 typ host tcptype passive\r\n\

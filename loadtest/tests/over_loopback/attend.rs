@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use loadtest::attend::run::{Attendance, Via};
-use loadtest::impair::queue::Impairment;
+use loadtest::impair::loss::Loss;
+use loadtest::impair::script::{Impairment, Line, Script};
 use loadtest::impair::through::BadLine;
 use loadtest::server::Server;
 
@@ -37,11 +38,12 @@ async fn what_a_bad_line_loses_is_repaired() {
     let (server, _) = server::server().await;
     let mut plan = plan(server, 1);
     let bad = Impairment {
-        loss: 0.04,
+        loss: Loss::random(0.04),
         delay: Duration::from_millis(10),
-        cut: None,
+        ..Default::default()
     };
-    plan.line = Some(Arc::new(BadLine::new(bad, 5)));
+    let line = Line::both(&Script::always(bad));
+    plan.line = Some(Arc::new(BadLine::new(line, 5)));
     let total = report(&plan).await.summary.total;
     assert!(total.repaired > 0, "{total:?}");
     assert!(total.frames > 0, "{total:?}");

@@ -1,0 +1,138 @@
+//! Judges a report: pure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::attend::report::{Classroom, Report, float};
+
+/// What is expected of a case. What is absent is not judged; that every classroom gets media always is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// Of 100 classrooms 95 show their first picture within so many ms of their request.
+    pub first_frame_p95_ms: Option<f64>,
+    /// The last classroom does within so many ms.
+    pub first_frame_max_ms: Option<f64>,
+    /// At most so many of 100 packets never come in time.
+    pub loss_percent: Option<f64>,
+    /// No picture of any classroom stands still for longer than so many ms.
+    pub longest_freeze_ms: Option<f64>,
+    /// Of 100 classrooms the pictures of 95 stand still for no more than so many ms altogether.
+    pub frozen_p95_ms: Option<f64>,
+    /// Every classroom shows at least so many pictures a second on the average, its streams together.
+    pub frames_per_second: Option<f64>,
+    /// No classroom joins anew more often.
+    pub rejoins: Option<f64>,
+}
+
+/// One expectation, and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// What was expected.
+    pub what: &'static str,
+    /// Its bound.
+    pub bound: f64,
+    /// What it was.
+    pub was: f64,
+    /// Whether it was met.
+    pub met: bool,
+}
+
+/// Judges a report by what was expected.
+#[must_use]
+pub fn judge(expect: &Expect, report: &Report) -> Vec<Verdict> {
+    let most = |of: fn(&Classroom) -> f64| report.classrooms.iter().map(of).fold(0.0, f64::max);
+    let frames = |one: &Classroom| float(one.total.frames) / report.seconds.max(0.001);
+    let fewest = report.classrooms.iter().map(frames).fold(f64::INFINITY, f64::min);
+    let without = u32::try_from(report.without_media).unwrap_or(u32::MAX);
+    let summary = &report.summary;
+    let at_most = [
+        ("classrooms without media", Some(0.0), f64::from(without)),
+        (
+            "first frame p95 (ms)",
+            expect.first_frame_p95_ms,
+            summary.first_frame_ms.p95,
+        ),
+        (
+            "first frame max (ms)",
+            expect.first_frame_max_ms,
+            summary.first_frame_ms.max,
+        ),
+        ("loss (%)", expect.loss_percent, summary.loss_percent),
+        (
+            "longest freeze (ms)",
+            expect.longest_freeze_ms,
+            most(|one| float(one.total.longest_freeze_ms)),
+        ),
+        ("frozen p95 (ms)", expect.frozen_p95_ms, summary.frozen_ms.p95),
+        ("rejoins", expect.rejoins, most(|one| f64::from(one.rejoins))),
+    ];
+    let at_least = [("frames per second", expect.frames_per_second, fewest)];
+    let verdict = |(what, bound, was): (_, Option<f64>, f64), met: fn(f64, f64) -> bool| {
+        let bound = bound?;
+        Some(Verdict {
+            what,
+            bound,
+            was,
+            met: met(was, bound),
+        })
+    };
+    let at_most = at_most
+        .into_iter()
+        .filter_map(|one| verdict(one, |was, bound| was <= bound));
+    let at_least = at_least
+        .into_iter()
+        .filter_map(|one| verdict(one, |was, bound| was >= bound));
+    at_most.chain(at_least).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attend::report::Counters;
+    use crate::attend::run::Via;
+    use std::time::Duration;
+
+    fn report() -> Report {
+        let classroom = |number, first_frame_ms, frames, longest_freeze_ms| Classroom {
+            number,
+            first_frame_ms: Some(first_frame_ms),
+            total: Counters {
+                packets: 100,
+                frames,
+                longest_freeze_ms,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let classrooms = vec![classroom(1, 300.0, 250, 0), classroom(2, 900.0, 200, 700)];
+        Report::of(Via::Whep, classrooms, Duration::from_secs(10))
+    }
+
+    #[test]
+    fn what_is_expected_is_judged_and_nothing_else() {
+        let expect = Expect {
+            first_frame_max_ms: Some(500.0),
+            longest_freeze_ms: Some(1_000.0),
+            frames_per_second: Some(20.0),
+            ..Default::default()
+        };
+        let verdicts = judge(&expect, &report());
+        let met: Vec<_> = verdicts.iter().map(|one| (one.what, one.was, one.met)).collect();
+        assert_eq!(
+            met,
+            [
+                ("classrooms without media", 0.0, true),
+                ("first frame max (ms)", 900.0, false),
+                ("longest freeze (ms)", 700.0, true),
+                ("frames per second", 20.0, true),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_classroom_without_media_is_never_met() {
+        let mut report = report();
+        report.without_media = 1;
+        assert!(!judge(&Expect::default(), &report)[0].met);
+    }
+}
