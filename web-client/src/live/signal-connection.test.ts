@@ -69,6 +69,24 @@ describe("hello", () => {
     expect(network.newest.last("hello")).toMatchObject({ revision: 7, wish });
   });
 
+  it("states a wish that changed between hello and its welcome", async () => {
+    await connect();
+    network.newest.open();
+    const wish = { ...WISH, publish: [{ source: "microphone" as const, muted: false }] };
+    connection.setWish(wish);
+    expect(network.newest.last("wish")).toBeUndefined();
+    network.newest.say(welcome());
+    expect(network.newest.last("wish")?.wish).toEqual(wish);
+  });
+
+  it("states nothing after the welcome when the wish is that of hello", async () => {
+    await connect();
+    connection.setWish({ ...WISH, publish: [{ source: "camera" as const, muted: false }] });
+    network.newest.open();
+    network.newest.say(welcome());
+    expect(network.newest.last("wish")).toBeUndefined();
+  });
+
   it("does not repeat a wish that is the same", async () => {
     await up();
     connection.setWish({ ...WISH });

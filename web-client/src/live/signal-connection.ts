@@ -90,6 +90,8 @@ export class SignalConnection {
   readonly state: Store<ConnectionState>;
   readonly #options: SignalOptions;
   #wish: Wish;
+  /** The wish the server has, as JSON. */
+  #stated = "";
   #takeOver = true;
   #revision = 0;
   #attempt = 0;
@@ -112,9 +114,16 @@ export class SignalConnection {
 
   /** States what the peer wants, whole. */
   setWish(wish: Wish): void {
-    if (JSON.stringify(wish) === JSON.stringify(this.#wish)) return;
     this.#wish = wish;
-    this.send({ type: "wish", wish });
+    this.#restate();
+  }
+
+  /** Tells the server the wish if it has another: also one that changed between `hello` and its welcome. */
+  #restate(): void {
+    const wish = JSON.stringify(this.#wish);
+    if (this.state.get().kind !== "up" || wish === this.#stated) return;
+    this.#stated = wish;
+    this.send({ type: "wish", wish: this.#wish });
   }
 
   /** The last revision that was applied, told at the next `hello`. */
@@ -195,6 +204,7 @@ export class SignalConnection {
     const transport = options.open({
       opened: () => {
         this.#adopt(transport);
+        this.#stated = JSON.stringify(this.#wish);
         transport.send(
           JSON.stringify({
             type: "hello",
@@ -244,6 +254,7 @@ export class SignalConnection {
         this.#attempt = 0;
         this.#revision = message.room.revision;
         this.state.set({ kind: "up", since: this.#options.clock.now() });
+        this.#restate();
         break;
       case "pong":
         return;
