@@ -1,19 +1,10 @@
-import { mkdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, type Locator, type Page, test } from "@playwright/test";
-import type { AxeResults } from "axe-core";
+import { accessible, DESKS, looked, PHONE, settled, SHOTS } from "./support/look";
 import { goLive, openCheck, openClassroom, openPage, signIn } from "./support/people";
 import { seesMotion, seesPicture } from "./support/seen";
 import { Server, until } from "./support/server";
-
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const SHOTS = process.env["SCREENSHOTS"] ?? join(import.meta.dirname, "../../test-results/screenshots");
-const DESKS = [
-  { width: 1920, height: 1080 },
-  { width: 1366, height: 768 },
-];
-const PHONE = { width: 390, height: 844 };
 
 test.describe.configure({ mode: "serial" });
 
@@ -26,69 +17,14 @@ test.beforeAll(async () => {
   lesson = await server.openLesson();
 });
 
-test.afterAll(async () => {
+test.afterAll(async ({ browser }) => {
+  for (const context of browser.contexts()) await context.close();
   await server.remove();
 });
-
-interface Looking {
-  sizes?: { width: number; height: number }[];
-  /** What is to be there after loading, besides pictures in what shows pictures. */
-  ready?: () => Promise<unknown>;
-}
-
-/** No violation of axe, no scrolling sideways, and a picture of it, at each size and in both languages. */
-async function looked(page: Page, name: string, { sizes = DESKS, ready }: Looking = {}): Promise<void> {
-  // Chinese last: the story goes on in it.
-  for (const language of ["en", "zh"] as const) {
-    const address = new URL(page.url());
-    address.searchParams.set("lang", language);
-    await page.goto(address.href);
-    await ready?.();
-    for (const size of sizes) {
-      await page.setViewportSize(size);
-      await settled(page);
-      await page.screenshot({ path: join(SHOTS, `${name}-${language}-${size.width}x${size.height}.png`) });
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(overflow, `${name} scrolls sideways at ${size.width}`).toBeLessThanOrEqual(0);
-    }
-    await accessible(page, `${name} in ${language}`);
-  }
-}
-
-/** Waits until nothing is loading and pictures have come. */
-async function settled(page: Page): Promise<void> {
-  await page.waitForLoadState("load");
-  await expect(page.locator("h1").first()).toBeAttached();
-  await expect(page.locator(".ant-skeleton, .ant-spin-spinning, .entering, .health[data-good=wait]")).toHaveCount(0);
-  await page.waitForFunction(() =>
-    [...document.querySelectorAll("video")].every(
-      (video) => video.srcObject === null || video.offsetParent === null || video.videoWidth > 0,
-    ),
-  );
-  await page.waitForFunction(() =>
-    document.getAnimations().every((moving) => !(moving instanceof CSSTransition) || moving.playState !== "running"),
-  );
-  await page.evaluate(async () => {
-    await document.fonts.ready;
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  });
-}
 
 /** One classroom's tile, with its actions shown. */
 function tile(teacher: Page, name = ""): Locator {
   return teacher.locator(".tile").filter({ has: teacher.getByText(name, { exact: true }) });
-}
-
-async function accessible(page: Page, name: string): Promise<void> {
-  await page.evaluate(await readFile(AXE, "utf8"));
-  const results = await page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run: () => Promise<AxeResults> } };
-    return axe.run();
-  });
-  const found = results.violations.map(
-    (violation) => `${violation.id}: ${violation.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`,
-  );
-  expect(found, name).toEqual([]);
 }
 
 test("signing in, wrong and right", async ({ browser }) => {
@@ -150,6 +86,8 @@ test("administration", async ({ browser }) => {
 });
 
 test("the live pages, the library and the player with real pictures", async ({ browser }) => {
+  // Sixteen pages are looked at in two languages and sizes, while four others send and receive.
+  test.setTimeout(480_000);
   const rooms = await server.pairingCodes(lesson);
   const screens = [];
   for (const { code } of rooms) screens.push(await openClassroom(browser, server.url, code));

@@ -33,6 +33,8 @@ test.beforeAll(async ({ browser }) => {
 });
 
 test.afterAll(async () => {
+  await teacher.context().close();
+  await player.context().close();
   await server.remove();
 });
 

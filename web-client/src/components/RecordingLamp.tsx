@@ -2,9 +2,16 @@ import { useTranslation } from "react-i18next";
 import type { Recording } from "../generated/signal/Recording";
 import { duration } from "../words/format";
 
-/** Lit only while bytes are on disk and more are coming; says so otherwise. */
-export function RecordingLamp({ recording }: { recording: Recording }) {
+/** Lit only while bytes are on disk and more are coming; says so otherwise. Without a line nobody knows. */
+export function RecordingLamp({ recording, known = true }: { recording: Recording; known?: boolean }) {
   const { t } = useTranslation();
+  if (!known)
+    return (
+      <span className="lamp quiet" role="status">
+        <i aria-hidden="true" className="lamp-light" data-lit={false} />
+        {t("recording.unknown")}
+      </span>
+    );
   const lit = recording.state === "recording" || recording.state === "disk_low";
   return (
     <span className="lamp" data-state={recording.state} role="status">

@@ -12,14 +12,20 @@ export function useErrorText(): (code: string) => string {
   return (code) => t(`error.${(code in zh.error ? code : "refused") as ErrorKey}`);
 }
 
-/** An error that fills the page. */
-export function Trouble({ error, retry }: { error: ApiError; retry: () => void }) {
+/** An error in place of what was to be shown; `whole` when that was the whole page, its heading too. */
+export function Trouble({ error, retry, whole = false }: { error: ApiError; retry: () => void; whole?: boolean }) {
   const { t } = useTranslation();
   const text = useErrorText();
+  const Heading = whole ? "h1" : "h2";
+  // Trying again helps only where something failed.
+  const refused = error.status === 404 || error.status === 403;
+  const title = t(
+    error.status === 404 ? "error.titleMissing" : error.status === 403 ? "error.titleForbidden" : "error.title",
+  );
   return (
     <Result
-      status={error.status === 404 || error.status === 403 ? "info" : "warning"}
-      title={<h2 className="trouble-title">{t("error.title")}</h2>}
+      status={refused ? "info" : "warning"}
+      title={<Heading className="trouble-title">{title}</Heading>}
       subTitle={
         <>
           {text(error.code)}
@@ -28,9 +34,15 @@ export function Trouble({ error, retry }: { error: ApiError; retry: () => void }
         </>
       }
       extra={
-        <Button type="primary" onClick={retry}>
-          {t("error.retry")}
-        </Button>
+        refused ? (
+          <Button type="primary" href="/">
+            {t("error.home")}
+          </Button>
+        ) : (
+          <Button type="primary" onClick={retry}>
+            {t("error.retry")}
+          </Button>
+        )
       }
     />
   );

@@ -69,7 +69,7 @@ function Gate() {
     [state],
   );
   if (state.kind === "asking") return <Waiting />;
-  if (state.kind === "error") return <Trouble error={state.error} retry={ask} />;
+  if (state.kind === "error") return <Trouble whole error={state.error} retry={ask} />;
   if (value === null) return <SignInPage signedIn={(session) => setState({ kind: "in", session })} />;
   return (
     <SessionContext value={value}>

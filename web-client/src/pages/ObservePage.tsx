@@ -58,7 +58,7 @@ function Observe({ live }: { live: Live }) {
             {t("live.isLive")} {duration(now + (view?.clockOffsetMs ?? 0) - Date.parse(room.lesson.live_since))}
           </span>
         )}
-        {room !== undefined && <RecordingLamp recording={room.recording} />}
+        {room !== undefined && <RecordingLamp recording={room.recording} known={line.kind === "up"} />}
         <span className="quiet wide-only">{t("observe.unseen")}</span>
         {blocked && (
           <Button icon={<SoundOutlined />} type="primary">

@@ -19,7 +19,7 @@ export default function PairPage() {
     setPaired(null);
     setAddress({}, { replace: true });
   };
-  if (data === null) return error !== null ? <Trouble error={error} retry={reload} /> : <Waiting />;
+  if (data === null) return error !== null ? <Trouble whole error={error} retry={reload} /> : <Waiting />;
   if (paired !== null) return <Done room={paired} another={another} />;
   return (
     <div className="pair-page">

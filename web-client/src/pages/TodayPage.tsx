@@ -24,7 +24,8 @@ export default function TodayPage() {
     },
     10_000,
   );
-  if (data === null) return error !== null ? <Trouble error={error} retry={reload} /> : loading ? <Waiting /> : null;
+  if (data === null)
+    return error !== null ? <Trouble whole error={error} retry={reload} /> : loading ? <Waiting /> : null;
   const first = prominent(data.lessons, now);
   const rest = data.lessons.filter((lesson) => lesson !== first);
   return (

@@ -147,6 +147,7 @@ export const en: Words = {
     good: "Fine",
   },
   recording: {
+    unknown: "Recording unknown",
     idle: "Not recording",
     starting: "Recording starts",
     recording: "Recording",
@@ -309,6 +310,8 @@ export const en: Words = {
   error: {
     wrong_code: "No screen shows this number, or it lapsed. Look at the screen's number now and enter it again.",
     title: "Something went wrong",
+    titleMissing: "Not found",
+    titleForbidden: "Not allowed",
     retry: "Try again",
     home: "Home",
     reload: "Reload the page",

@@ -137,6 +137,7 @@ export const zh = {
     good: "正常",
   },
   recording: {
+    unknown: "录制情况未知",
     idle: "未录制",
     starting: "准备录制",
     recording: "正在录制",
@@ -295,6 +296,8 @@ export const zh = {
   error: {
     wrong_code: "没有屏幕显示这个号码，或它已过期。请看屏幕上现在的号码，再输入一次。",
     title: "出错了",
+    titleMissing: "没有找到",
+    titleForbidden: "没有权限",
     retry: "重试",
     home: "回到首页",
     reload: "刷新页面",

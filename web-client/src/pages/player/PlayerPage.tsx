@@ -20,7 +20,7 @@ export default function PlayerPage() {
   const id = lesson ?? "";
   // The chapters and the length of a running lesson grow; a recording that is being closed turns into a whole one.
   const { data, error, reload } = useLoad(id, (signal) => api.recording(id, signal), 10_000);
-  if (data === null) return error !== null ? <Trouble error={error} retry={reload} /> : <Waiting rows={10} />;
+  if (data === null) return error !== null ? <Trouble whole error={error} retry={reload} /> : <Waiting rows={10} />;
   // Addresses are signed anew with each answer: the player keeps the first ones while the kind stays the same.
   const kind = `${data.lesson.id}-${data.state === "finished" ? "whole" : "running"}-${data.tracks.map((track) => track.key).join()}`;
   return <Player key={kind} replay={data} />;

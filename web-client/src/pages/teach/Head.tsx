@@ -8,7 +8,7 @@ import type { RoomView } from "../../live/room-state";
 import { clockTime, duration } from "../../words/format";
 
 /** Which lesson, whether it is live and since when, whether it is recorded. */
-export function Head({ view }: { view: RoomView }) {
+export function Head({ view, connected }: { view: RoomView; connected: boolean }) {
   const { t } = useTranslation();
   const now = useNow(1000) + view.clockOffsetMs;
   const { lesson, recording, observers } = view.room;
@@ -39,7 +39,7 @@ export function Head({ view }: { view: RoomView }) {
           {t("live.notLive")} · {clockTime(lesson.starts_at)}–{clockTime(lesson.ends_at)}
         </span>
       )}
-      <RecordingLamp recording={recording} />
+      <RecordingLamp recording={recording} known={connected} />
       {observers > 0 && <span className="quiet wide-only">{t("live.observers", { count: observers })}</span>}
       <LanguageButton ghost />
     </header>

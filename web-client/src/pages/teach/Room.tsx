@@ -68,9 +68,9 @@ export function Room({ session, devices, again }: RoomProps) {
   const sounds = [...remote.values()].filter((track) => track.media.kind === "audio");
   return (
     <div className="teach" data-scheme="dark">
-      <Head view={view} />
+      <Head view={view} connected={line.kind === "up"} />
       <Banners session={session} devices={devices} blocked={blocked} live={live} />
-      <main className="teach-main" data-few={classrooms.length <= FEW}>
+      <main className="teach-main" data-few={live && classrooms.length <= FEW}>
         <section className="teach-left" aria-label={t("live.programme")}>
           <Preview session={session} devices={devices} room={view.room} />
           {live ? (

@@ -17,7 +17,8 @@ const TILE_MAX_WIDTH = 420;
 const TILE_GAP = 8;
 /** A tile's height is its width by 9/16 and its name below. */
 const TILE_FOOT = 52;
-const FRONT_SHOWN = 4;
+/** One of those in front: its mark, and enough of its name to tell it from others. */
+const FRONT_WIDTH = 200;
 
 interface WallProps {
   session: LiveSession;
@@ -33,7 +34,7 @@ export function Wall({ session, classrooms, live, teach }: WallProps) {
   const [filter, setFilter] = useState<WallFilter>("all");
   const [asked, setPage] = useState(0);
   const [addressee, setAddressee] = useState<Peer | "all" | null>(null);
-  const { grid, columns, perPage } = usePageSize(classrooms.length);
+  const { grid, columns, perPage, inFront } = usePageSize(classrooms.length);
   const list = filtered(classrooms, filter);
   const pages = Math.max(1, Math.ceil(list.length / perPage));
   const page = Math.min(asked, pages - 1);
@@ -93,7 +94,7 @@ export function Wall({ session, classrooms, live, teach }: WallProps) {
         )}
       </div>
       <ul className="plain-list front" aria-label={t("live.front")}>
-        {front.slice(0, FRONT_SHOWN).map((peer) => (
+        {front.slice(0, inFront).map((peer) => (
           <li key={peer.id} className="front-item">
             <button type="button" disabled={!live} onClick={() => toggle(peer)} title={`${peer.school} ${peer.name}`}>
               <MarkLabel peer={peer} now={session.serverNow()} />
@@ -101,7 +102,7 @@ export function Wall({ session, classrooms, live, teach }: WallProps) {
             </button>
           </li>
         ))}
-        {front.length > FRONT_SHOWN && <li className="quiet">+{front.length - FRONT_SHOWN}</li>}
+        {front.length > inFront && <li className="quiet">+{front.length - inFront}</li>}
       </ul>
       <div className="tiles-box" ref={grid}>
         {list.length === 0 && <p className="quiet tiles-empty">{empty}</p>}
@@ -144,7 +145,7 @@ function useWatchedTiles(session: LiveSession, shown: Peer[]): void {
 /** Columns and tiles of a page, so that the wall never scrolls: all classrooms as large as they fit, or pages of small ones. */
 function usePageSize(count: number) {
   const grid = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState({ columns: 3, perPage: 9 });
+  const [size, setSize] = useState({ columns: 3, perPage: 9, inFront: 3 });
   useEffect(() => {
     const element = grid.current;
     if (element === null) return;
@@ -156,11 +157,18 @@ function usePageSize(count: number) {
   return { grid, ...size };
 }
 
-function pageSize(width: number, height: number, count: number): { columns: number; perPage: number } {
+interface PageSize {
+  columns: number;
+  perPage: number;
+  inFront: number;
+}
+
+function pageSize(width: number, height: number, count: number): PageSize {
+  const inFront = Math.max(1, Math.floor(width / FRONT_WIDTH));
   const most = Math.max(1, Math.floor((width + TILE_GAP) / (TILE_MIN_WIDTH + TILE_GAP)));
   for (let columns = 1; ; columns++) {
     const tile = Math.min(TILE_MAX_WIDTH, (width - (columns - 1) * TILE_GAP) / columns);
     const rows = Math.max(1, Math.floor((height + TILE_GAP) / ((tile * 9) / 16 + TILE_FOOT + TILE_GAP)));
-    if (columns >= most || rows * columns >= count) return { columns, perPage: rows * columns };
+    if (columns >= most || rows * columns >= count) return { columns, perPage: rows * columns, inFront };
   }
 }
