@@ -185,10 +185,26 @@ impl Play {
         self.prompt(true);
         // A restart that was asked for twice is held back a moment.
         self.stage.wait(time::Duration::seconds(3));
+        // Each answers what it is offered, and what is offered after that.
+        for _ in 0..4 {
+            for socket in self.sockets.values() {
+                self.stage.answer(*socket);
+            }
+            self.stage.wait(time::Duration::seconds(1));
+        }
         for (seat, socket) in &self.sockets {
             let peer = self.stage.peer(&self.who(*seat).seat);
             let fresh = self.stage.room.snapshot(peer).expect("a member");
             assert_eq!(self.stage.snapshots.get(socket), Some(&fresh), "seat {seat}");
+            if !crate::domain::lesson::over(fresh.lesson.state) {
+                let wish = self.stage.room.desired(peer);
+                let media = &self.stage.room.members[&peer].media;
+                assert_eq!(
+                    media.stated, wish,
+                    "seat {seat}: what was agreed is what is wished"
+                );
+                assert!(media.op.is_none() && media.offered.is_none(), "seat {seat}");
+            }
             let hands: std::collections::BTreeSet<_> =
                 fresh.peers.iter().filter_map(|peer| peer.hand).collect();
             assert_eq!(
