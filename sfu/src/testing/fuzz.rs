@@ -1,0 +1,201 @@
+//! What the `fuzz/` crate feeds with bytes of its choice: every reader of the engine that the network reaches. None may panic,
+//! and what is checked behind them holds for whatever they accept.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use protocol::media::{Codec, MediaKind};
+use rtc_crypto::RTCCryptoProvider as _;
+
+use crate::dtls::{Dtls, Identity, Progress};
+use crate::ice;
+use crate::negotiated::{Flow, LocalTransport, Section};
+use crate::rtcp::read::{self, Item};
+use crate::rtp::{Header, extension, payload, red};
+use crate::sdp::{self, SessionIds};
+
+/// Datagrams in one input of [`dtls`].
+const MAX_DATAGRAMS: usize = 16;
+const CODECS: [Codec; 5] = [Codec::Opus, Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1];
+
+/// A connectivity check.
+///
+/// # Panics
+///
+/// When the engine has a bug.
+pub fn stun(bytes: &[u8]) {
+    let provider = rtc_crypto::providers::AwsLcRsProvider::new();
+    let ice::Incoming::Check(mut check) = ice::read(bytes) else {
+        return;
+    };
+    check.authentic(PASSWORD, provider.crypto());
+    let from = SocketAddr::from(([192, 0, 2, 1], 5_000));
+    let answer = check.answer(from, PASSWORD, provider.crypto());
+    assert!(
+        answer.is_some_and(|answer| ice::is_stun(&answer)),
+        "a check is answered"
+    );
+}
+
+/// The password of the seeds' checks.
+const PASSWORD: &str = "0123456789abcdefghijklmn";
+
+/// A decrypted RTP packet.
+///
+/// # Panics
+///
+/// When the engine has a bug.
+pub fn rtp(bytes: &[u8]) {
+    let Some(header) = Header::read(bytes) else {
+        return;
+    };
+    let Some(end) = header.payload_end(bytes) else {
+        return;
+    };
+    assert!(header.len <= end && end <= bytes.len());
+    let body = &bytes[header.len..end];
+    for codec in CODECS {
+        payload::starts_keyframe(codec, body);
+    }
+    if let Some((_, primary)) = red::primary(body) {
+        assert!(primary.len() < body.len());
+    }
+    for kind in [MediaKind::Audio, MediaKind::Video] {
+        let ids = sdp::offered_extensions(kind);
+        let carried = extension::carried(bytes, &header, &ids);
+        let mid = extension::routing(bytes, &header, &ids).mid;
+        let mid = mid.and_then(|mid| std::str::from_utf8(mid).ok());
+        let mid = mid.filter(|mid| (1..=16).contains(&mid.len()));
+        // What goes on to a viewer is what came.
+        let mut out = bytes[..crate::rtp::FIXED_LEN].to_vec();
+        out[0] = 0x80;
+        if extension::write(&mut out, &ids, &carried, mid) {
+            out[0] |= 0x10;
+        }
+        let written = Header::read(&out).expect("what the engine writes can be read");
+        assert_eq!(written.len, out.len());
+        assert_eq!(extension::carried(&out, &written, &ids), carried);
+        assert_eq!(
+            extension::routing(&out, &written, &ids).mid,
+            mid.map(str::as_bytes)
+        );
+    }
+}
+
+/// A decrypted compound of RTCP.
+///
+/// # Panics
+///
+/// When the engine has a bug.
+pub fn rtcp(bytes: &[u8]) {
+    let mut items = 0_usize;
+    let _ = read::each(bytes, |item| {
+        items += 1;
+        if let Item::Nack { pairs, .. } = item {
+            items += read::nacked(pairs).count();
+        }
+    });
+    // Each thing takes some bytes: a small packet cannot ask for much work.
+    assert!(
+        items <= 1 + bytes.len() * 5,
+        "{items} things in {} bytes",
+        bytes.len()
+    );
+}
+
+/// A description: a WHIP or WHEP offer, an answer to ours, and a fragment.
+///
+/// # Panics
+///
+/// When the engine has a bug.
+pub fn sdp(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let _ = sdp::read_fragment(text);
+    if let Ok(offer) = sdp::read_offer(text) {
+        for flow in [Flow::FromPeer, Flow::ToPeer] {
+            let sections: Vec<Option<Section>> = offer
+                .sections
+                .iter()
+                .map(|offered| sdp::agree(offered, flow))
+                .collect();
+            let answer = sdp::answer(&local(), SESSION, &offer, &sections);
+            assert_eq!(answer.matches("\r\nm=").count(), offer.sections.len());
+        }
+    }
+    let offered = offered();
+    if let Ok((_, agreed)) = sdp::read_answer(text, &offered) {
+        assert_eq!(agreed.len(), offered.len());
+        for (ours, theirs) in offered.iter().zip(&agreed) {
+            assert_eq!((&ours.mid, ours.kind), (&theirs.mid, theirs.kind));
+            assert!(theirs.flow == ours.flow || theirs.flow == Flow::Inactive);
+        }
+    }
+}
+
+const SESSION: SessionIds = SessionIds { id: 1, version: 1 };
+
+fn local() -> LocalTransport {
+    LocalTransport {
+        ufrag: "Tk7m".to_owned(),
+        pwd: PASSWORD.to_owned(),
+        fingerprint: [7; 32],
+        candidates: vec![SocketAddr::from(([192, 0, 2, 10], 7_000))],
+    }
+}
+
+/// What the answers among the seeds answer: the offer to a teacher with two places to send from, two to receive in, and one left.
+fn offered() -> Vec<Section> {
+    let kinds = [
+        (MediaKind::Audio, Flow::FromPeer),
+        (MediaKind::Video, Flow::FromPeer),
+        (MediaKind::Audio, Flow::ToPeer),
+        (MediaKind::Video, Flow::ToPeer),
+        (MediaKind::Video, Flow::Inactive),
+    ];
+    let section = |(at, (kind, flow)): (usize, (MediaKind, Flow))| Section {
+        mid: at.to_string(),
+        kind,
+        flow,
+        track: None,
+        stream: None,
+        payloads: sdp::offered_payloads(kind),
+        extensions: sdp::offered_extensions(kind),
+        ssrcs: Vec::new(),
+        rids: Vec::new(),
+    };
+    kinds.into_iter().enumerate().map(section).collect()
+}
+
+/// Datagrams of DTLS to a server that waits, each behind its length in two bytes.
+///
+/// # Panics
+///
+/// When the engine, or the DTLS it is built on, has a bug.
+pub fn dtls(mut bytes: &[u8]) {
+    static IDENTITY: OnceLock<Identity> = OnceLock::new();
+    let identity = IDENTITY.get_or_init(|| Identity::generate().expect("a certificate"));
+    let mut server = Dtls::new(identity);
+    let mut now = Instant::now();
+    for _ in 0..MAX_DATAGRAMS {
+        let Some((length, rest)) = bytes.split_first_chunk::<2>() else {
+            return;
+        };
+        let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+        let (datagram, behind) = rest.split_at(length);
+        bytes = behind;
+        let progress = server.handle(now, datagram);
+        assert!(
+            !matches!(progress, Progress::Connected(_)),
+            "nobody gets keys without a handshake"
+        );
+        while server.poll_transmit().is_some() {}
+        now += Duration::from_millis(300);
+        if server.poll_timeout().is_some_and(|due| due <= now) {
+            server.handle_timeout(now);
+            while server.poll_transmit().is_some() {}
+        }
+    }
+}
