@@ -10,5 +10,6 @@ pub mod run;
 pub mod seat;
 mod signal;
 pub mod stats;
+pub mod timeline;
 pub mod watch;
 mod whep;

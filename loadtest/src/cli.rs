@@ -4,6 +4,7 @@ mod args;
 mod line;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::attend::run::{Attendance, attend};
 use crate::footage;
 use crate::impair::relay::Relay;
 use crate::media::clip::Clip;
+use crate::page::{Run, page};
 use crate::progress::Progress;
 use crate::scenario;
 use crate::scenario::case::Case;
@@ -113,6 +115,12 @@ async fn run_attend(args: AttendArgs) -> anyhow::Result<ExitCode> {
     let report = attend(&plan, &progress, interrupted()).await;
     progress.end();
     let report = report?;
+    let run = Run {
+        name: "attend",
+        verdicts: &[],
+        report: &report,
+    };
+    write_page(args.html.as_deref(), [run])?;
     if args.target.json {
         print_json(&report)?;
     } else {
@@ -137,6 +145,12 @@ async fn run_scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
     let results = scenario::run::run(&cases, &ground, &progress, interrupted()).await;
     progress.end();
     let results = results?;
+    let runs = results.iter().map(|result| Run {
+        name: &result.name,
+        verdicts: &result.verdicts,
+        report: &result.report,
+    });
+    write_page(args.html.as_deref(), runs)?;
     if args.target.json {
         print_json(&results)?;
     } else {
@@ -180,6 +194,13 @@ async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         () = terminated => {}
     }
+}
+
+fn write_page<'a>(file: Option<&Path>, runs: impl IntoIterator<Item = Run<'a>>) -> anyhow::Result<()> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    std::fs::write(file, page(runs)).with_context(|| format!("--html {}", file.display()))
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

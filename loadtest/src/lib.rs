@@ -4,6 +4,7 @@
 //! - [`teach`]: publishes footage in real time.
 //! - [`attend`]: receives as many classrooms and reports.
 //! - [`scenario`]: attendances of named cases, judged.
+//! - [`page`]: a report as a page.
 //! - [`footage`]: makes the footage.
 //! - [`impair`]: a bad line.
 //! - [`server`], [`signal`], [`whip`], [`peer`], [`media`]: what they are built of.
@@ -14,6 +15,7 @@ pub mod cpu;
 pub mod footage;
 pub mod impair;
 pub mod media;
+pub mod page;
 pub mod peer;
 pub mod progress;
 pub mod scenario;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::run::Via;
 use super::stats::Percentiles;
+use super::timeline::Sample;
 
 /// The whole report.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -26,6 +27,8 @@ pub struct Report {
     pub server_cpu: Option<ServerCpu>,
     /// This program's own processor time in s.
     pub own_cpu_s: f64,
+    /// How it went over time.
+    pub timeline: Vec<Sample>,
     /// Each classroom.
     pub classrooms: Vec<Classroom>,
 }
@@ -178,6 +181,7 @@ impl Report {
             summary,
             server_cpu: None,
             own_cpu_s: 0.0,
+            timeline: Vec::new(),
             classrooms,
         }
     }

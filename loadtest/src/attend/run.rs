@@ -103,7 +103,7 @@ pub async fn attend(
         () = stop => {}
     }
     let end = Instant::now();
-    let server_cpu = watch.server_cpu();
+    let (server_cpu, timeline) = (watch.server_cpu(), watch.samples());
     let classrooms = seats
         .iter()
         .enumerate()
@@ -115,6 +115,7 @@ pub async fn attend(
     }
     let mut report = Report::of(plan.via, classrooms, end - start);
     report.server_cpu = server_cpu;
+    report.timeline = timeline;
     let own = Cpu::of(std::process::id()).unwrap_or_default();
     report.own_cpu_s = own.user_s + own.system_s;
     Ok(report)

@@ -7,6 +7,19 @@ use super::meter::Meter;
 use super::receive::Meters;
 use super::report::{Classroom, Counters, Stream};
 
+/// What a classroom got so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Packets, with those that were repaired.
+    pub packets: u64,
+    /// Packets that were repaired.
+    pub repaired: u64,
+    /// Packets that never came in time.
+    pub lost: u64,
+    /// Frames that could be shown.
+    pub frames: u64,
+}
+
 /// A seat; written by its classroom, read by who watches the run.
 #[derive(Debug, Default)]
 pub struct Seat(Mutex<State>);
@@ -58,18 +71,21 @@ impl Seat {
         self.lock().error = Some(error);
     }
 
-    /// Packets so far, and those lost.
+    /// What it got so far.
     #[must_use]
-    pub fn packets(&self) -> (u64, u64) {
+    pub fn sums(&self) -> Sums {
         let state = self.lock();
-        let mut sum = (0, 0);
+        let mut sums = Sums::default();
         for meters in &state.meters {
             for meter in meters.lock().values() {
-                sum.0 += meter.counts.packets + meter.counts.repaired;
-                sum.1 += meter.counts.lost;
+                let counts = &meter.counts;
+                sums.packets += counts.packets + counts.repaired;
+                sums.repaired += counts.repaired;
+                sums.lost += counts.lost;
+                sums.frames += if meter.is_video() { counts.frames } else { 0 };
             }
         }
-        sum
+        sums
     }
 
     /// What there is to report at the end.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::report::{ServerCpu, float};
-use super::seat::Seat;
+use super::seat::{Seat, Sums};
+use super::timeline::{Sample, Timeline};
 use crate::cpu::Cpu;
 use crate::progress::Progress;
 
@@ -17,6 +18,7 @@ pub struct Watch<'a> {
     server: Option<u32>,
     /// When all had media: the time, the server's use and the packets so far.
     settled: Option<(Instant, Cpu, u64)>,
+    timeline: Timeline,
 }
 
 impl<'a> Watch<'a> {
@@ -27,6 +29,7 @@ impl<'a> Watch<'a> {
             seats,
             server,
             settled: None,
+            timeline: Timeline::new(Instant::now()),
         }
     }
 
@@ -41,25 +44,32 @@ impl<'a> Watch<'a> {
             }
             tokio::time::sleep_until((now + TICK).min(deadline).into()).await;
             let now = Instant::now();
-            let sums: Vec<(u64, u64)> = self.seats.iter().map(|seat| seat.packets()).collect();
-            let packets: u64 = sums.iter().map(|sum| sum.0).sum();
-            let lost: u64 = sums.iter().map(|sum| sum.1).sum();
-            let with_media = sums.iter().filter(|sum| sum.0 > 0).count();
+            let sums: Vec<Sums> = self.seats.iter().map(|seat| seat.sums()).collect();
+            let packets: u64 = sums.iter().map(|sum| sum.packets).sum();
+            let lost: u64 = sums.iter().map(|sum| sum.lost).sum();
+            let with_media = sums.iter().filter(|sum| sum.packets > 0).count();
             if with_media == sums.len() && self.settled.is_none() {
                 let cpu = self.server.and_then(|pid| Cpu::of(pid).ok()).unwrap_or_default();
                 self.settled = Some((now, cpu, packets));
             }
             let rate = float(packets - last.1) / (now - last.0).as_secs_f64().max(0.001);
             last = (now, packets);
+            self.timeline.look(now, sums);
             progress.show(
                 now.saturating_duration_since(start),
                 deadline.saturating_duration_since(start),
                 &format!(
                     "{with_media} of {} classrooms have media, {rate:.0} packets/s, {lost} lost",
-                    sums.len()
+                    self.seats.len()
                 ),
             );
         }
+    }
+
+    /// How it went over time.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample> {
+        self.timeline.samples()
     }
 
     /// What the server spent since all classrooms had media.
@@ -67,7 +77,7 @@ impl<'a> Watch<'a> {
     pub fn server_cpu(&self) -> Option<ServerCpu> {
         let (since, before, packets_before) = self.settled?;
         let after = Cpu::of(self.server?).ok()?;
-        let packets: u64 = self.seats.iter().map(|seat| seat.packets().0).sum();
+        let packets: u64 = self.seats.iter().map(|seat| seat.sums().packets).sum();
         let packets = packets - packets_before;
         let (user_s, system_s) = (after.user_s - before.user_s, after.system_s - before.system_s);
         let each = |seconds: f64| seconds * 1_000_000.0 / float(packets.max(1));

@@ -109,6 +109,9 @@ pub(super) struct AttendArgs {
     /// Classrooms listed in the report for people.
     #[arg(long, default_value_t = 20)]
     pub(super) lines: usize,
+    /// Write the report as a page with plots over time.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +126,9 @@ pub(super) struct ScenarioArgs {
     /// Process of a server on this machine: its processor time is reported too.
     #[arg(long)]
     pub(super) server_pid: Option<u32>,
+    /// Write the report as a page with plots over time.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
