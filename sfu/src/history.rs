@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::packet::{Generation, Packet};
+use crate::spare::Spare;
 
 /// Older packets are not asked for any more: twice the longest playout delay worth repairing.
 const MAX_AGE: Duration = Duration::from_secs(2);
@@ -23,8 +24,8 @@ fn key(packet: &Packet) -> (Generation, u64) {
 }
 
 impl History {
-    /// Keeps a packet. Returns whether it is new.
-    pub(crate) fn insert(&mut self, packet: Arc<Packet>) -> bool {
+    /// Keeps a packet; what is too old then goes to `spare`. Returns whether it is new.
+    pub(crate) fn insert(&mut self, packet: Arc<Packet>, spare: &mut Spare) -> bool {
         let now = packet.arrival;
         let wanted = key(&packet);
         let at = match self.packets.back() {
@@ -40,7 +41,7 @@ impl History {
         } else {
             self.packets.insert(at, packet);
         }
-        self.trim(now);
+        self.trim(now, spare);
         true
     }
 
@@ -60,20 +61,21 @@ impl History {
     }
 
     /// Drops what is too old.
-    pub(crate) fn trim(&mut self, now: Instant) {
+    fn trim(&mut self, now: Instant, spare: &mut Spare) {
         while let Some(first) = self.packets.front() {
             if self.bytes <= MAX_BYTES && now.saturating_duration_since(first.arrival) <= MAX_AGE {
                 break;
             }
             self.bytes -= first.data.len();
-            self.packets.pop_front();
+            if let Some(old) = self.packets.pop_front() {
+                spare.give(old);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use protocol::media::Codec;
 
     use super::*;
@@ -91,7 +93,7 @@ mod tests {
             keyframe: false,
             carried: Carried::default(),
             arrival,
-            data: Bytes::from(vec![0; len]),
+            data: vec![0; len],
             payload: 0..len,
         })
     }
@@ -99,11 +101,11 @@ mod tests {
     #[test]
     fn finds_late_packets_and_refuses_doubles() {
         let now = Instant::now();
-        let mut history = History::default();
+        let (mut history, mut spare) = (History::default(), Spare::default());
         for index in [1, 2, 5, 3, 4] {
-            assert!(history.insert(packet(index, now, 10)));
+            assert!(history.insert(packet(index, now, 10), &mut spare));
         }
-        assert!(!history.insert(packet(3, now, 10)));
+        assert!(!history.insert(packet(3, now, 10), &mut spare));
         for index in 1..=5 {
             assert_eq!(history.get(Generation(1), index).unwrap().index, index);
         }
@@ -113,13 +115,16 @@ mod tests {
     #[test]
     fn is_bounded_in_time_and_bytes() {
         let start = Instant::now();
-        let mut history = History::default();
+        let (mut history, mut spare) = (History::default(), Spare::default());
         for index in 0..10_000u64 {
-            history.insert(packet(index, start + Duration::from_millis(index), 100));
+            history.insert(
+                packet(index, start + Duration::from_millis(index), 100),
+                &mut spare,
+            );
         }
         assert!(history.packets.len() <= 2_001);
         for index in 20_000..24_000u64 {
-            history.insert(packet(index, start + Duration::from_secs(20), 1_000));
+            history.insert(packet(index, start + Duration::from_secs(20), 1_000), &mut spare);
         }
         assert!(history.bytes() <= MAX_BYTES);
     }

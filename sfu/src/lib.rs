@@ -19,6 +19,7 @@ mod rtcp;
 mod rtp;
 mod sdp;
 mod shard;
+mod spare;
 mod srtp;
 #[doc(hidden)]
 pub mod testing;

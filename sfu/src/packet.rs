@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use bytes::Bytes;
 use protocol::media::Codec;
 
 use crate::rtp::extension::Carried;
@@ -37,7 +36,7 @@ pub(crate) struct Packet {
     /// When it came.
     pub(crate) arrival: Instant,
     /// The whole packet from its header on, without tag and padding.
-    pub(crate) data: Bytes,
+    pub(crate) data: Vec<u8>,
     /// Where its payload lies in `data`.
     pub(crate) payload: Range<usize>,
 }

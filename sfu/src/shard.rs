@@ -29,6 +29,7 @@ use crate::api::Event;
 use crate::dtls::Identity;
 use crate::metrics::Metrics;
 use crate::packet::{Packet, SenderClock};
+use crate::spare::Spare;
 use connection::Connection;
 pub(crate) use control::{Command, Credentials, Open};
 pub(crate) use tap::TapFeed;
@@ -133,6 +134,7 @@ pub(crate) struct Shard {
     generations: u64,
     scratch: Vec<u8>,
     sizes: Vec<usize>,
+    spare: Spare,
 }
 
 impl Shard {
@@ -153,6 +155,7 @@ impl Shard {
             generations: 0,
             scratch: Vec::with_capacity(64 * 1024),
             sizes: Vec::with_capacity(64),
+            spare: Spare::default(),
         }
     }
 }

@@ -143,7 +143,6 @@ impl Rewriter {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
     use protocol::media::Codec;
 
@@ -162,7 +161,7 @@ mod tests {
             keyframe,
             carried: Carried::default(),
             arrival: Instant::now(),
-            data: Bytes::new(),
+            data: Vec::new(),
             payload: 0..0,
         }
     }

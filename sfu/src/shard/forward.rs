@@ -28,12 +28,17 @@ impl Shard {
         repaired: bool,
         out: &mut dyn Outlet,
     ) {
-        let Self { config, tracks, .. } = self;
+        let Self {
+            config,
+            tracks,
+            spare,
+            ..
+        } = self;
         let Some(track) = tracks.get_mut(at) else {
             return;
         };
         let kept = track.history.bytes();
-        if !track.history.insert(Arc::clone(&packet)) {
+        if !track.history.insert(Arc::clone(&packet), spare) {
             return;
         }
         config.metrics.history_bytes.change(kept, track.history.bytes());

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-
 use super::connection::{Connection, Phase, Stream};
 use super::{Outlet, Path, Shard};
 use crate::api::Event;
@@ -15,6 +13,7 @@ use crate::receive::missing::Missing;
 use crate::receive::statistics::Statistics;
 use crate::rtp::extension::{self, Carried};
 use crate::rtp::{Header, payload, red};
+use crate::spare::Spare;
 use crate::srtp::{OpenError, extend};
 
 /// What a payload type says of a packet.
@@ -98,7 +97,7 @@ impl Shard {
             .sources
             .insert(header.ssrc, (section, form == Form::Rtx));
         let unpacked = if form == Form::Rtx {
-            unwrap_rtx(connection, section, &payload, header, packet)
+            unwrap_rtx(connection, section, &payload, header, packet, &mut self.spare)
         } else {
             let current = connection.incoming[section].stream.as_ref();
             if current.is_none_or(|stream| stream.ssrc != header.ssrc) {
@@ -110,13 +109,14 @@ impl Shard {
             }
             Some(Unpacked {
                 index: sequence,
-                data: without_padding(header, packet),
+                data: without_padding(header, packet, self.spare.buffer()),
             })
         };
         let Some(unpacked) = unpacked else {
             return;
         };
         let Some(taken) = take(now, connection, section, form, &payload, &unpacked, header) else {
+            self.spare.give_buffer(unpacked.data);
             return;
         };
         if taken.repaired {
@@ -143,7 +143,8 @@ impl Shard {
             metrics.dropped_rtp_stream.inc();
             return;
         };
-        self.forward(now, at, Arc::new(packet), taken.repaired, out);
+        let packet = self.spare.share(packet);
+        self.forward(now, at, packet, taken.repaired, out);
     }
 }
 
@@ -152,7 +153,7 @@ struct Unpacked {
     /// Extended sequence number.
     index: u64,
     /// From its header on, which is as long as the one it came with.
-    data: Bytes,
+    data: Vec<u8>,
 }
 
 /// What a packet meant for its stream.
@@ -299,13 +300,13 @@ fn begin_stream(
     }
 }
 
-/// The packet without padding.
-fn without_padding(header: &Header, packet: &[u8]) -> Bytes {
-    let mut data = BytesMut::from(packet);
+/// The packet without padding, in `data`, which is empty.
+fn without_padding(header: &Header, packet: &[u8], mut data: Vec<u8>) -> Vec<u8> {
+    data.extend_from_slice(packet);
     if header.padding {
         data[0] &= !0x20;
     }
-    data.freeze()
+    data
 }
 
 /// The packet inside an RTX packet (RFC 4588 §4).
@@ -315,21 +316,20 @@ fn unwrap_rtx(
     payload: &Payload,
     header: &Header,
     packet: &[u8],
+    spare: &mut Spare,
 ) -> Option<Unpacked> {
     let stream = connection.incoming[section].stream.as_ref()?;
     let (original, rest) = packet.get(header.len..)?.split_first_chunk::<2>()?;
     let sequence = u16::from_be_bytes(*original);
-    let mut data = BytesMut::with_capacity(packet.len() - 2);
+    let index = extend(stream.missing.highest()?, sequence);
+    let mut data = spare.buffer();
     data.extend_from_slice(&packet[..header.len]);
     data.extend_from_slice(rest);
     data[0] &= !0x20;
     data[1] = data[1] & 0x80 | payload.pt;
     data[2..4].copy_from_slice(original);
     data[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
-    Some(Unpacked {
-        index: extend(stream.missing.highest()?, sequence),
-        data: data.freeze(),
-    })
+    Some(Unpacked { index, data })
 }
 
 #[cfg(test)]

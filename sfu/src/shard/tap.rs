@@ -178,7 +178,7 @@ impl TapLink {
 /// The packet without RED; `None` when it holds nothing.
 fn plain(packet: &Packet) -> Option<Bytes> {
     if !packet.red {
-        return (!packet.payload.is_empty()).then(|| packet.data.clone());
+        return (!packet.payload.is_empty()).then(|| Bytes::copy_from_slice(&packet.data));
     }
     let (pt, payload) = red::primary(packet.payload())?;
     if payload.is_empty() {
