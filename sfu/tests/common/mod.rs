@@ -18,11 +18,13 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sfu::testing::{Core, Datagram};
 use sfu::{Event, MediaWish, PublishTrack, SessionOffer, WatchTrack};
+use str0m::bwe::{Bitrate, BweKind};
 use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::format::Codec;
 use str0m::media::{Frequency, MediaData, MediaTime, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::RawPacket;
+use str0m::rtp::rtcp::Rtcp;
 use str0m::{Candidate, Event as ClientEvent, Input, Output, Rtc};
 
 /// Frames of a video per second.
@@ -81,6 +83,11 @@ pub struct Client {
     /// SSRCs it was told it will get sound by.
     pub announced: Vec<u32>,
     pub keyframe_requests: usize,
+    /// It estimates its bandwidth, beginning with this.
+    pub begins_at: Option<Bitrate>,
+    pub estimate: Bitrate,
+    /// Transport-wide feedback that came.
+    pub feedback: usize,
     pub connected: bool,
     wants_keyframe: bool,
     due: Instant,
@@ -138,7 +145,7 @@ impl Lesson {
     pub fn client(&mut self) -> usize {
         let number = self.clients.len();
         let address = SocketAddr::from(([192, 168, 0, 10], 40_000 + u16::try_from(number).unwrap()));
-        let rtc = rtc(self.now, address);
+        let rtc = rtc(self.now, address, None);
         self.clients.push(Client {
             rtc,
             peer: PeerId::new(),
@@ -150,6 +157,9 @@ impl Lesson {
             heard: Vec::new(),
             announced: Vec::new(),
             keyframe_requests: 0,
+            begins_at: None,
+            estimate: Bitrate::ZERO,
+            feedback: 0,
             connected: false,
             wants_keyframe: true,
             due: self.now,
@@ -165,7 +175,8 @@ impl Lesson {
             .negotiate(self.now, self.room, peer, wish, fresh)
             .unwrap()?;
         if offer.fresh {
-            self.clients[client].rtc = rtc(self.now, self.clients[client].address);
+            let (address, begins_at) = (self.clients[client].address, self.clients[client].begins_at);
+            self.clients[client].rtc = rtc(self.now, address, begins_at);
             self.clients[client].due = self.now;
             self.clients[client].connected = false;
         }
@@ -474,13 +485,16 @@ impl Client {
                 self.wants_keyframe = true;
             }
             ClientEvent::MediaData(data) => self.frames.push(frame(now, &data)),
-            ClientEvent::RawPacket(packet) => {
-                if let RawPacket::RtpRx(header, data) = *packet
-                    && let Ok(number) = data.try_into()
-                {
-                    self.heard.push((*header.ssrc, u64::from_be_bytes(number)));
+            ClientEvent::RawPacket(packet) => match *packet {
+                RawPacket::RtpRx(header, data) => {
+                    if let Ok(number) = data.try_into() {
+                        self.heard.push((*header.ssrc, u64::from_be_bytes(number)));
+                    }
                 }
-            }
+                RawPacket::RtcpRx(Rtcp::Twcc(_)) => self.feedback += 1,
+                _ => {}
+            },
+            ClientEvent::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) => self.estimate = estimate,
             _ => {}
         }
     }
@@ -514,8 +528,12 @@ fn sound_ssrcs(sdp: &str) -> Vec<u32> {
         .collect()
 }
 
-fn rtc(now: Instant, address: SocketAddr) -> Rtc {
-    let mut rtc = Rtc::builder().enable_raw_packets(true).build(now);
+fn rtc(now: Instant, address: SocketAddr, begins_at: Option<Bitrate>) -> Rtc {
+    let builder = Rtc::builder().enable_raw_packets(true).enable_bwe(begins_at);
+    let mut rtc = builder.build(now);
+    if begins_at.is_some() {
+        rtc.bwe().set_bitrate(Bitrate::kbps(100), Bitrate::mbps(3));
+    }
     rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
     rtc
 }
