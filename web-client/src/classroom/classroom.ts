@@ -15,6 +15,8 @@ import { fill, words } from "./words";
 
 /** How long the end of a lesson is shown. */
 const END_MS = 12_000;
+/** A camera or microphone that gives nothing is tried again after this time. */
+const DEVICES_MS = 10_000;
 /** A lesson that refused this screen is asked again after this time, if the timetable still says so. */
 const AGAIN_MS = 5_000;
 
@@ -44,6 +46,7 @@ export class Classroom {
       this.#follow();
       this.#view?.update();
     }, 1_000);
+    setInterval(() => this.#devices.retry(), DEVICES_MS);
     window.addEventListener("online", () => {
       this.#lesson?.session.connection.nudge();
       void feed.refresh();

@@ -130,3 +130,16 @@ it("has a text for each browser", () => {
   expect(deviceHow("Mozilla/5.0 Version/17.0 Safari/605.1.15")).toBe("howSafari");
   expect(deviceHow("something")).toBe("howOther");
 });
+
+it("tries again what was busy, and not what is forbidden", async () => {
+  const devices = make();
+  fail = ({ audio }) => named(audio === undefined ? "NotAllowedError" : "NotReadableError");
+  await devices.startCamera();
+  await devices.startMicrophone();
+  fail = null;
+  devices.retry();
+  await vi.waitFor(() => expect(devices.state.get().microphone.state).toBe("on"));
+  expect(devices.state.get().camera).toMatchObject({ state: "failed", trouble: "denied" });
+  devices.retry();
+  expect(given).toHaveLength(1);
+});

@@ -247,13 +247,27 @@ export class Devices {
     this.#put(source, { state: "on", track, label: track.label, trouble: null });
   }
 
+  /** Tries once more what gives nothing for a reason that may pass: for screens that nobody looks after. */
+  retry(): void {
+    const passes = (source: LocalSource): boolean => {
+      const { trouble } = this.state.get()[source];
+      return trouble === "busy" || trouble === "failed" || trouble === "missing";
+    };
+    this.#again(passes);
+  }
+
   readonly #changed = (): void => {
     void this.#enumerate();
-    const state = this.state.get();
-    if (this.#wanted.has("camera") && state.camera.state === "failed") void this.startCamera();
-    if (this.#wanted.has("microphone") && state.microphone.state === "failed") void this.startMicrophone();
-    if (this.#wanted.has("document") && state.document.state === "failed") void this.startDocument();
+    this.#again(() => true);
   };
+
+  #again(chosen: (source: LocalSource) => boolean): void {
+    const failed = (source: LocalSource): boolean =>
+      this.#wanted.has(source) && this.state.get()[source].state === "failed" && chosen(source);
+    if (failed("camera")) void this.startCamera();
+    if (failed("microphone")) void this.startMicrophone();
+    if (failed("document")) void this.startDocument();
+  }
 
   async #enumerate(): Promise<void> {
     try {
