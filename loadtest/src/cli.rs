@@ -6,7 +6,7 @@ mod line;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -161,9 +161,15 @@ async fn run_scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_impair(args: ImpairArgs) -> anyhow::Result<ExitCode> {
-    let relay = Relay::start(args.listen, args.to, args.line.line()?, args.line.seed)
-        .await
-        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let relay = Relay::start(
+        args.listen,
+        args.to,
+        args.line.line()?,
+        Instant::now(),
+        args.line.seed,
+    )
+    .await
+    .with_context(|| format!("cannot listen on {}", args.listen))?;
     tracing::info!("relaying {} to {}", relay.address, args.to);
     interrupted().await;
     Ok(ExitCode::SUCCESS)

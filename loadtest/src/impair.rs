@@ -2,10 +2,12 @@
 //! every time for the same seed.
 //!
 //! [`script`] says what a line is like when, [`loss`] which packets it loses, [`queue`] is the model of one direction, without
-//! sockets or clock; [`relay`] puts it between two real UDP ends, [`through`] leads a session's media over it.
+//! sockets or clock; [`relay`] puts it between two real UDP ends, [`stream`] under a stream of bytes, and [`through`] leads a
+//! session's media and signalling over both.
 
 pub mod loss;
 pub mod queue;
 pub mod relay;
 pub mod script;
+pub mod stream;
 pub mod through;

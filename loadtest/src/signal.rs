@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::server::{Server, Wire};
+use crate::peer::setup::Setup;
+use crate::server::Wire;
 
 /// A socket that is not open after so long is given up.
 const OPEN_MAX: Duration = Duration::from_secs(10);
@@ -95,13 +96,13 @@ impl Socket {
     /// # Errors
     ///
     /// When the server cannot be reached, is not trusted, or does not speak WebSocket.
-    pub async fn open(server: &Server) -> Result<Self, SignalError> {
+    pub async fn open(setup: &Setup) -> Result<Self, SignalError> {
         let bound = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_MAX))
             .max_frame_size(Some(MESSAGE_MAX));
         let opened = async {
-            let wire = server.connect().await?;
-            let url = server.socket_at(&["signal"]);
+            let wire = setup.connect().await?;
+            let url = setup.server.socket_at(&["signal"]);
             let (stream, _) = client_async_with_config(url.as_str(), wire, Some(bound))
                 .await
                 .map_err(Box::new)?;

@@ -6,7 +6,7 @@ mod media;
 use std::time::{Duration, Instant};
 
 use protocol::signal::{ClientMessage, LessonState, Role, ServerMessage, VERSION, WatchRule, Who, Wish};
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 
 use self::media::{Happening, Media};
 use super::health::Health;
@@ -89,6 +89,7 @@ pub(super) async fn sit(seat: &Seat, shared: &Shared, pass: &Pass, number: usize
         media: Media::new(seat, &shared.setup),
         revision: 0,
         told: Health::default(),
+        seated: false,
         ping: None,
         rtt_ms: 0,
         attempt: 0,
@@ -106,6 +107,8 @@ struct Classroom<'a> {
     revision: u64,
     /// When the last report was made.
     told: Health,
+    /// The server has welcomed this socket.
+    seated: bool,
     /// The question that is on the way.
     ping: Option<Instant>,
     rtt_ms: u16,
@@ -154,7 +157,7 @@ impl Classroom<'_> {
     async fn visit(&mut self) -> Result<End, SignalError> {
         let deadline = sleep_until(self.shared.deadline.into());
         let mut socket = tokio::select! {
-            socket = Socket::open(&self.shared.setup.server) => socket?,
+            socket = Socket::open(&self.shared.setup) => socket?,
             () = deadline => return Ok(End::Deadline),
         };
         socket.say(&self.pass.hello(self.number, self.revision)).await?;
@@ -164,9 +167,11 @@ impl Classroom<'_> {
     }
 
     async fn talk(&mut self, socket: &mut Socket) -> Result<End, SignalError> {
-        let mut tick = interval(REPORT_EVERY);
+        // Not before the welcome: until then there is no seat to speak from.
+        let mut tick = interval_at(tokio::time::Instant::now() + REPORT_EVERY, REPORT_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.ping = None;
+        self.seated = false;
         loop {
             tokio::select! {
                 message = socket.hear() => {
@@ -176,14 +181,16 @@ impl Classroom<'_> {
                 }
                 happening = self.media.happening() => match happening {
                     Happening::Up => self.seat.connected(Instant::now()),
-                    Happening::Lost => {
+                    Happening::Lost if self.seated => {
                         self.seat.fails("the media connection was lost".to_owned());
                         self.seat.rejoins();
                         socket.say(&ClientMessage::Restart {}).await?;
                     }
-                    Happening::Overdue => socket.say(&ClientMessage::Restart {}).await?,
+                    Happening::Overdue if self.seated => socket.say(&ClientMessage::Restart {}).await?,
+                    // The welcome brings a fresh connection.
+                    Happening::Lost | Happening::Overdue => {}
                 },
-                _ = tick.tick() => self.tell(socket).await?,
+                _ = tick.tick(), if self.seated => self.tell(socket).await?,
                 () = sleep_until(self.shared.deadline.into()) => return Ok(End::Deadline),
             }
         }
@@ -202,6 +209,7 @@ impl Classroom<'_> {
                     return Ok(Some(End::Teacher));
                 }
                 self.seat.welcomed(Instant::now());
+                self.seated = true;
                 self.attempt = 0;
                 self.revision = room.revision;
                 if let Some(offer) = offer {

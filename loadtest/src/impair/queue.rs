@@ -103,9 +103,7 @@ impl<P> Queue<P> {
         if begins - now > rate.queue {
             return None;
         }
-        let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(8);
-        let takes = Duration::from_micros(bits.saturating_mul(1_000) / u64::from(rate.kbps.max(1)));
-        self.free_at = begins + takes;
+        self.free_at = begins + rate.takes(bytes);
         Some(self.free_at)
     }
 

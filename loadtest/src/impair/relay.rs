@@ -41,14 +41,20 @@ impl Relay {
     /// # Errors
     ///
     /// When `listen` cannot be bound.
-    pub async fn start(listen: SocketAddr, to: SocketAddr, line: Line, seed: u64) -> std::io::Result<Self> {
+    pub async fn start(
+        listen: SocketAddr,
+        to: SocketAddr,
+        line: Line,
+        start: Instant,
+        seed: u64,
+    ) -> std::io::Result<Self> {
         let socket = Arc::new(UdpSocket::bind(listen).await?);
         let address = socket.local_addr()?;
         let way = Way {
             to,
             line,
             seed,
-            start: Instant::now(),
+            start,
         };
         let task = tokio::spawn(listen_on(socket, way));
         Ok(Self { address, task })
@@ -179,7 +185,7 @@ mod tests {
     async fn packets_go_there_and_back_for_each_client() {
         let server = UdpSocket::bind(LOCAL).await.expect("a free port");
         let to = server.local_addr().expect("bound");
-        let relay = Relay::start(LOCAL, to, Line::default(), 1)
+        let relay = Relay::start(LOCAL, to, Line::default(), Instant::now(), 1)
             .await
             .expect("a free port");
         let echo = tokio::spawn(async move {

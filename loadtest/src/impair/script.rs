@@ -37,6 +37,15 @@ pub struct Rate {
     pub queue: Duration,
 }
 
+impl Rate {
+    /// How long so many bytes take to go through.
+    #[must_use]
+    pub fn takes(self, bytes: usize) -> Duration {
+        let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(8);
+        Duration::from_micros(bits.saturating_mul(1_000) / u64::from(self.kbps.max(1)))
+    }
+}
+
 /// What a line is like from some time on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
@@ -75,6 +84,13 @@ impl Script {
             Some(last) => self.0[last].is,
             None => Impairment::default(),
         }
+    }
+
+    /// When it changes next, after so long.
+    #[must_use]
+    pub fn next_change(&self, since: Duration) -> Option<Duration> {
+        let passed = self.0.partition_point(|step| step.at <= since);
+        Some(self.0.get(passed)?.at)
     }
 }
 

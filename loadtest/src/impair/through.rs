@@ -1,19 +1,28 @@
-//! Leads the media of a session over a bad line: a relay for each address in the server's SDP, written in its place.
+//! Leads a session over a bad line: its media by a relay for each address in the server's SDP, written in its place; its
+//! signalling by a line under the socket.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tokio::sync::Mutex;
 
 use super::relay::Relay;
 use super::script::Line;
+use super::stream;
+use crate::server::Wire;
 
 /// Relays to the addresses of a server, kept for all sessions of this process.
 #[derive(Debug)]
 pub struct BadLine {
     line: Line,
     seed: u64,
+    /// Since when it exists: since it was first used.
+    start: OnceLock<Instant>,
+    streams: AtomicU64,
     relays: Mutex<HashMap<SocketAddr, Relay>>,
 }
 
@@ -24,8 +33,22 @@ impl BadLine {
         Self {
             line,
             seed,
+            start: OnceLock::new(),
+            streams: AtomicU64::new(0),
             relays: Mutex::new(HashMap::new()),
         }
+    }
+
+    fn start(&self) -> Instant {
+        *self.start.get_or_init(Instant::now)
+    }
+
+    /// The end of a stream to the server that goes over the line.
+    #[must_use]
+    pub fn under(&self, wire: Box<dyn Wire>) -> Box<dyn Wire> {
+        let number = self.streams.fetch_add(1, Ordering::Relaxed);
+        let seed = self.seed.wrapping_add(number * 2);
+        stream::lead(wire, &self.line, self.start(), seed)
     }
 
     /// Puts relays into an SDP in place of its UDP candidates. Other candidates are taken out.
@@ -52,7 +75,8 @@ impl BadLine {
                         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
                     };
                     let listen = SocketAddr::new(loopback, 0);
-                    let relay = Relay::start(listen, target, self.line.clone(), self.seed).await?;
+                    let relay =
+                        Relay::start(listen, target, self.line.clone(), self.start(), self.seed).await?;
                     place.insert(relay).address
                 }
             };

@@ -7,7 +7,7 @@ use rtc::interceptor::Registry;
 
 use super::{Identity, Peer, address, codecs};
 use crate::impair::through::BadLine;
-use crate::server::Server;
+use crate::server::{Server, Wire};
 
 /// The server, the way to it, and who the peers are.
 #[derive(Clone, Debug)]
@@ -31,6 +31,19 @@ impl Setup {
             identity: Identity::new()?,
             local: address::local_addresses(server.find().await?),
             line: line.cloned(),
+        })
+    }
+
+    /// Connects to the server, over the line.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or is not trusted.
+    pub async fn connect(&self) -> std::io::Result<Box<dyn Wire>> {
+        let wire = self.server.connect().await?;
+        Ok(match &self.line {
+            Some(line) => line.under(wire),
+            None => wire,
         })
     }
 

@@ -1,0 +1,188 @@
+//! A bad line under a stream of bytes. TCP sends again what is lost and waits until a cut is over: all that a stream shows of
+//! its line is time.
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::loss::Fortune;
+use super::script::{Line, Script};
+use crate::server::Wire;
+
+/// Bytes of a segment.
+const SEGMENT: usize = 1_200;
+/// Segments on the way at most; who sends more waits, as for a full socket.
+const ON_THE_WAY_MAX: usize = 256;
+/// The shortest time after which a segment is sent again (Linux's), doubled each time.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// A segment is sent again so often at most.
+const AGAIN_MAX: u32 = 6;
+/// A cut that does not end lasts so long.
+const FOR_EVER: Duration = Duration::from_hours(24);
+
+/// The end of a stream that goes over a bad line. The line began at `start` and is drawn from `seed`.
+#[must_use]
+pub fn lead(wire: Box<dyn Wire>, line: &Line, start: Instant, seed: u64) -> Box<dyn Wire> {
+    let (near, far) = tokio::io::duplex(SEGMENT);
+    let (from_us, to_us) = tokio::io::split(far);
+    let (from_server, to_server) = tokio::io::split(wire);
+    let up = Course::new(line.up.clone(), start, seed);
+    let down = Course::new(line.down.clone(), start, seed.wrapping_add(1));
+    tokio::spawn(carry(from_us, to_server, up));
+    tokio::spawn(carry(from_server, to_us, down));
+    Box::new(near)
+}
+
+/// Carries one direction until either end is gone.
+async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut course: Course) {
+    let (sender, mut receiver) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THE_WAY_MAX);
+    let read = async move {
+        let mut buffer = vec![0; SEGMENT];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            let due = course.due(Instant::now(), length);
+            if sender.send((due, buffer[..length].to_vec())).await.is_err() {
+                return;
+            }
+        }
+    };
+    let write = async move {
+        while let Some((due, bytes)) = receiver.recv().await {
+            sleep_until(due.into()).await;
+            if to.write_all(&bytes).await.is_err() || to.flush().await.is_err() {
+                return;
+            }
+        }
+        // Who does not hear the end is gone already.
+        let _ = to.shutdown().await;
+    };
+    tokio::join!(read, write);
+}
+
+/// When the segments of one direction arrive.
+struct Course {
+    script: Script,
+    start: Instant,
+    chance: StdRng,
+    fortune: Fortune,
+    free_at: Instant,
+    last: Instant,
+}
+
+impl Course {
+    fn new(script: Script, start: Instant, seed: u64) -> Self {
+        Self {
+            script,
+            start,
+            chance: StdRng::seed_from_u64(seed),
+            fortune: Fortune::default(),
+            free_at: start,
+            last: start,
+        }
+    }
+
+    /// When a segment that is sent now arrives: after all before it.
+    fn due(&mut self, now: Instant, bytes: usize) -> Instant {
+        let mut since = now.max(self.free_at).saturating_duration_since(self.start);
+        let mut is = self.script.at(since);
+        while is.cut {
+            let Some(change) = self.script.next_change(since) else {
+                return self.last.max(now) + FOR_EVER;
+            };
+            since = change;
+            is = self.script.at(since);
+        }
+        self.free_at = self.start + since + is.rate.map_or(Duration::ZERO, |rate| rate.takes(bytes));
+        let mut due = self.free_at + is.delay + is.jitter.mul_f64(self.chance.random());
+        let mut again = AGAIN_AFTER.max(is.delay * 2);
+        for _ in 0..AGAIN_MAX {
+            if !self.fortune.loses(&is.loss, &mut self.chance) {
+                break;
+            }
+            due += again;
+            again *= 2;
+        }
+        self.last = self.last.max(due);
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::impair::loss::Loss;
+    use crate::impair::script::{Impairment, Rate, Step};
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn course(start: Instant, steps: Vec<(u64, Impairment)>) -> Course {
+        let steps = steps.into_iter().map(|(at, is)| Step { at: ms(at), is });
+        Course::new(Script::new(steps.collect()), start, 1)
+    }
+
+    #[test]
+    fn a_cut_is_waited_out_and_order_is_kept() {
+        let start = Instant::now();
+        let slow = Impairment {
+            delay: ms(40),
+            ..Default::default()
+        };
+        let cut = Impairment { cut: true, ..slow };
+        let mut course = course(start, vec![(0, slow), (100, cut), (5_000, slow)]);
+        assert_eq!(course.due(start + ms(10), 100), start + ms(50));
+        assert_eq!(course.due(start + ms(200), 100), start + ms(5_040));
+        assert_eq!(course.due(start + ms(6_000), 100), start + ms(6_040));
+    }
+
+    #[test]
+    fn loss_is_time_and_a_narrow_place_is_a_queue() {
+        let start = Instant::now();
+        let lossy = Impairment {
+            loss: Loss::random(0.3),
+            ..Default::default()
+        };
+        let mut bad = course(start, vec![(0, lossy)]);
+        let late = (0..100).map(|_| bad.due(start, 100)).max().expect("some") - start;
+        assert!(late >= AGAIN_AFTER && late <= AGAIN_AFTER * 64, "{late:?}");
+        let narrow = Impairment {
+            rate: Some(Rate {
+                kbps: 80,
+                queue: ms(1),
+            }),
+            ..Default::default()
+        };
+        let mut narrow = course(start, vec![(0, narrow)]);
+        assert_eq!(narrow.due(start, 1_000), start + ms(100));
+        assert_eq!(narrow.due(start, 1_000), start + ms(200), "nothing is dropped");
+    }
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_and_so_does_the_end() {
+        let (client, mut server) = tokio::io::duplex(64);
+        let jittery = Impairment {
+            delay: ms(2),
+            jitter: ms(2),
+            ..Default::default()
+        };
+        let line = Line::both(&Script::always(jittery));
+        let mut led = lead(Box::new(client), &line, Instant::now(), 1);
+        let sent: Vec<u8> = (0..10_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+        let expected = sent.clone();
+        let echo = tokio::spawn(async move {
+            let mut heard = vec![0; 10_000];
+            server.read_exact(&mut heard).await.expect("all of it");
+            server.write_all(&heard).await.expect("written");
+            // The end follows when it is dropped.
+        });
+        let mut heard = Vec::new();
+        led.write_all(&sent).await.expect("written");
+        led.read_to_end(&mut heard).await.expect("to the end");
+        assert_eq!(heard, expected);
+        echo.await.expect("it echoes");
+    }
+}
