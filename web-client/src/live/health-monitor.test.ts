@@ -40,6 +40,15 @@ it("says nothing of what is not there to hear or see", () => {
   expect(report).toMatchObject({ hears: null, sees: null, camera_works: true, microphone_works: null });
 });
 
+it("gives a sound that has just begun a moment before it is missed", () => {
+  const monitor = new HealthMonitor();
+  const silent = AROUND.expected.map((track) => ({ ...track, flowing: false }));
+  const nothing = sample({ sound: { packets: 10 } });
+  monitor.report(nothing, { ...AROUND, expected: silent });
+  expect(monitor.report(nothing, AROUND).hears).toBeNull();
+  expect(monitor.report(nothing, AROUND).hears).toBe(false);
+});
+
 it("measures the loss of the last seconds only", () => {
   const monitor = new HealthMonitor();
   monitor.report(sample({ picture: { packets: 1000, lost: 500 } }), AROUND);

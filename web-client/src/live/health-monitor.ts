@@ -74,6 +74,8 @@ const STILL_SAMPLES = 2;
 export class HealthMonitor {
   #before: ConnectionSample | null = null;
   #still = 0;
+  /** Tracks that flowed at the sample before: one that has just begun is given until the next. */
+  #flowed: ReadonlySet<string> = new Set();
 
   /** The report of the time since the sample before. */
   report(sample: ConnectionSample | null, around: Surroundings): Report {
@@ -85,8 +87,10 @@ export class HealthMonitor {
     const seen = pictures.some((track) => grew(before, sample, track.media, (stream) => stream.frames));
     this.#still = seen ? 0 : this.#still + 1;
     const heard = sounds.some((track) => grew(before, sample, track.media, (stream) => stream.packets));
+    const due = heard || sounds.some((track) => this.#flowed.has(track.media));
+    this.#flowed = new Set(expected.map((track) => track.media));
     return {
-      hears: sounds.length === 0 ? null : heard && !around.soundBlocked,
+      hears: due ? heard && !around.soundBlocked : null,
       sees: pictures.length === 0 ? null : seen || (sample !== null && before !== null && this.#still < STILL_SAMPLES),
       loss_permille: lossOf(before, sample),
       rtt_ms: Math.min(65_535, sample?.rttMs ?? 0),
