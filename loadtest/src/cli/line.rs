@@ -40,7 +40,7 @@ pub(super) struct LineArgs {
     /// ... for so many seconds.
     #[arg(long, requires = "cut_at")]
     cut_for: Option<f64>,
-    /// TOML file of steps: a line that changes over time, and is not the same both ways. See loadtest/lines/.
+    /// TOML file of steps: a line that changes over time, and is not the same both ways. See docs/LOADTEST.md.
     #[arg(
         long,
         conflicts_with_all = ["loss", "burst", "delay_ms", "jitter_ms", "reorder", "kbps", "cut_at"]
