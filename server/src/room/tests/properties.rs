@@ -186,11 +186,20 @@ impl Play {
         // A restart that was asked for twice is held back a moment.
         self.stage.wait(time::Duration::seconds(3));
         // Each answers what it is offered, and what is offered after that.
-        for _ in 0..4 {
+        for _ in 0..20 {
             for socket in self.sockets.values() {
                 self.stage.answer(*socket);
             }
-            self.stage.wait(time::Duration::seconds(1));
+            let second = time::Duration::seconds(1);
+            self.stage.wait(second);
+            // A tool may be given up at this very moment: what follows from it is still to come.
+            let room = &self.stage.room;
+            let due = room
+                .next_deadline()
+                .is_some_and(|at| at <= self.stage.now + second);
+            if !due && room.members.values().all(|member| member.media.offered.is_none()) {
+                break;
+            }
         }
         for (seat, socket) in &self.sockets {
             let peer = self.stage.peer(&self.who(*seat).seat);
