@@ -26,8 +26,10 @@ async fn every_classroom_has_a_seat_and_gets_what_is_offered() {
     }
     let hellos = seen.hellos.lock().expect("nobody panicked").clone();
     assert_eq!(hellos.iter().collect::<HashSet<_>>().len(), 3, "{hellos:?}");
-    let told = seen.report.lock().expect("nobody panicked").expect("a report");
-    assert_eq!((told.hears, told.sees), (Some(true), Some(true)));
+    // The first and the last may be of a moment without media.
+    let told = seen.reports.lock().expect("nobody panicked").clone();
+    let well = |report: &&protocol::signal::Report| (report.hears, report.sees) == (Some(true), Some(true));
+    assert!(told.iter().filter(well).count() >= 3, "{told:?}");
     assert_eq!(seen.left.load(Ordering::Relaxed), 3, "they leave by themselves");
 }
 
@@ -37,13 +39,7 @@ async fn a_classroom_whose_socket_is_lost_comes_back_to_its_seat() {
     let plan = plan(server, 1);
     let outage = async {
         let sees = |report: &protocol::signal::Report| report.sees == Some(true);
-        while !seen
-            .report
-            .lock()
-            .expect("nobody panicked")
-            .as_ref()
-            .is_some_and(sees)
-        {
+        while !seen.reports.lock().expect("nobody panicked").iter().any(sees) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         seen.break_off();

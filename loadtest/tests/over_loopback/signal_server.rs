@@ -36,8 +36,8 @@ const ROOM: &str = r#"{
 pub(crate) struct Seen {
     /// The instance of each `hello`, in their order.
     pub(crate) hellos: Mutex<Vec<String>>,
-    /// The last report of anybody.
-    pub(crate) report: Mutex<Option<Report>>,
+    /// All reports, of everybody.
+    pub(crate) reports: Mutex<Vec<Report>>,
     /// Sockets that were closed by their peers.
     pub(crate) left: AtomicU64,
     /// How often all sockets were dropped.
@@ -66,7 +66,7 @@ pub(crate) async fn server() -> (Server, Arc<Seen>) {
     let server = Server::new(&format!("http://{address}"), None).expect("an address");
     let seen = Arc::new(Seen {
         hellos: Mutex::default(),
-        report: Mutex::default(),
+        reports: Mutex::default(),
         left: AtomicU64::default(),
         drops: watch::Sender::new(0),
     });
@@ -150,7 +150,11 @@ async fn serve(app: &App, mut socket: WebSocket) -> bool {
             match message {
                 ClientMessage::Answer { sdp, .. } => peer.accept(sdp).await.expect("an answer"),
                 ClientMessage::Report { report } => {
-                    *app.seen.report.lock().expect("no test panics with it") = Some(report);
+                    app.seen
+                        .reports
+                        .lock()
+                        .expect("no test panics with it")
+                        .push(report);
                 }
                 ClientMessage::Ping { id } => say(&mut socket, &ServerMessage::Pong { id }).await,
                 _ => {}
