@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, expect, type Page, test } from "@playwright/test";
-import { endLesson, goLive, openClassroom, openPage, signIn } from "./support/people";
+import { endLesson, goLive, leave, openClassroom, openPage, signIn } from "./support/people";
 import { seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
 
@@ -14,9 +14,9 @@ const FILL_MIB = 6_144;
 
 let server: Server;
 
-test.afterEach(async () => {
+test.afterEach(async ({ browser }) => {
   if (test.info().status !== test.info().expectedStatus) console.log(server.output);
-  await server.remove();
+  await leave(browser, server);
 });
 
 test("a recorder that is killed is replaced: the lesson goes on, and one replay spans it all", async ({ browser }) => {

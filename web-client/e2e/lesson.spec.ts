@@ -1,5 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
-import { goLive, openClassroom, openPage, signIn } from "./support/people";
+import { goLive, leave, openClassroom, openPage, signIn } from "./support/people";
 import { hears, playsSound, pixels, difference, seesMotion, soundTracks, srtpCipher } from "./support/seen";
 import { Server, until } from "./support/server";
 
@@ -22,8 +22,8 @@ test.beforeAll(async ({ browser }) => {
   for (const { name, code } of codes) classrooms.push({ name, page: await openClassroom(browser, server.url, code) });
 });
 
-test.afterAll(async () => {
-  await server.remove();
+test.afterAll(async ({ browser }) => {
+  await leave(browser, server);
 });
 
 test.afterEach(() => {

@@ -1,6 +1,6 @@
 import { expect, type Page, test } from "@playwright/test";
 import { Line } from "./support/line";
-import { goLive, openClassroom, openPage, signIn } from "./support/people";
+import { goLive, leave, openClassroom, openPage, signIn } from "./support/people";
 import { hears, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
 
@@ -14,9 +14,9 @@ test.beforeEach(async ({ browser }) => {
   teacher = await goLive(browser, server);
 });
 
-test.afterEach(async () => {
+test.afterEach(async ({ browser }) => {
   if (test.info().status !== test.info().expectedStatus) console.log(server.output);
-  await server.remove();
+  await leave(browser, server);
 });
 
 test("a classroom whose line is cut for 30 s says so, and is back without a click", async ({ browser }) => {

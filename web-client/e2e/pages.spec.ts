@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, type Locator, type Page, test } from "@playwright/test";
 import { accessible, DESKS, looked, PHONE, settled, SHOTS } from "./support/look";
-import { goLive, openCheck, openClassroom, openPage, signIn } from "./support/people";
+import { goLive, leave, openCheck, openClassroom, openPage, signIn } from "./support/people";
 import { seesMotion, seesPicture } from "./support/seen";
 import { Server, until } from "./support/server";
 
@@ -18,8 +18,7 @@ test.beforeAll(async () => {
 });
 
 test.afterAll(async ({ browser }) => {
-  for (const context of browser.contexts()) await context.close();
-  await server.remove();
+  await leave(browser, server);
 });
 
 /** One classroom's tile, with its actions shown. */

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
 import decode from "jsqr";
 import type { ClassroomDetail } from "../src/api/client";
-import { openPage, signIn } from "./support/people";
+import { leave, openPage, signIn } from "./support/people";
 import { Server, until } from "./support/server";
 
 const PHONE = { width: 390, height: 844 };
@@ -15,8 +15,8 @@ test.beforeAll(async () => {
   server = await Server.start();
 });
 
-test.afterAll(async () => {
-  await server.remove();
+test.afterAll(async ({ browser }) => {
+  await leave(browser, server);
 });
 
 /** What a phone's camera reads from the picture of the screen. */

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
-import { goLive, openClassroom } from "./support/people";
+import { goLive, leave, openClassroom } from "./support/people";
 import { type Scene, showScene } from "./support/scenes";
 import { seesPicture } from "./support/seen";
 import { Server } from "./support/server";
@@ -20,8 +20,8 @@ test.beforeAll(async () => {
   server = await Server.start();
 });
 
-test.afterAll(async () => {
-  await server.remove();
+test.afterAll(async ({ browser }) => {
+  await leave(browser, server);
 });
 
 test("README's pictures: a lesson with three classrooms, one of them on stage", async ({ browser }) => {

@@ -1,6 +1,6 @@
 import { expect, type Locator, type Page, test } from "@playwright/test";
 import type { Replay } from "../src/api/client";
-import { goLive, openPage, signIn } from "./support/people";
+import { goLive, leave, openPage, signIn } from "./support/people";
 import { showScene } from "./support/scenes";
 import { seesMotion, seesPicture, type TimeSeen, timesSeen } from "./support/seen";
 import { Server, until } from "./support/server";
@@ -32,10 +32,10 @@ test.beforeAll(async ({ browser }) => {
   await expect(player.locator(".recording")).toBeVisible();
 });
 
-test.afterAll(async () => {
+test.afterAll(async ({ browser }) => {
   await teacher.context().close();
   await player.context().close();
-  await server.remove();
+  await leave(browser, server);
 });
 
 function picture(source: "camera" | "screen"): Locator {

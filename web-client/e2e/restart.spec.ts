@@ -1,5 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
-import { endLesson, goLive, openClassroom, openPage, signIn } from "./support/people";
+import { endLesson, goLive, leave, openClassroom, openPage, signIn } from "./support/people";
 import { hears, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
 
@@ -9,9 +9,9 @@ test.beforeEach(async () => {
   server = await Server.start();
 });
 
-test.afterEach(async () => {
+test.afterEach(async ({ browser }) => {
   if (test.info().status !== test.info().expectedStatus) console.log(server.output);
-  await server.remove();
+  await leave(browser, server);
 });
 
 test("the lesson goes on after SIGTERM and after kill -9 of the server, and one replay spans it all", async ({

@@ -4,7 +4,7 @@ import type { ClassroomDetail, Lesson, Lessons, Recordings } from "../src/api/cl
 import type { Peer } from "../src/generated/signal/Peer";
 import type { ServerMessage } from "../src/generated/signal/ServerMessage";
 import { DESKS, looked, PHONE, pictured, SHOTS } from "./support/look";
-import { goLive, openClassroom, openPage, signIn } from "./support/people";
+import { goLive, leave, openClassroom, openPage, signIn } from "./support/people";
 import { showScene } from "./support/scenes";
 import { seesMotion } from "./support/seen";
 import { Server } from "./support/server";
@@ -25,8 +25,7 @@ test.beforeAll(async () => {
 });
 
 test.afterAll(async ({ browser }) => {
-  for (const context of browser.contexts()) await context.close();
-  await server.remove();
+  await leave(browser, server);
 });
 
 /** Lets the server answer, and changes what it said. */

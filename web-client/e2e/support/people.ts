@@ -27,6 +27,12 @@ export async function openPage(browser: Browser, viewport = DESK): Promise<Page>
   return page;
 }
 
+/** Closes all pages and ends the server: what is left open would decode and encode through the stories that follow. */
+export async function leave(browser: Browser, server: Server): Promise<void> {
+  await Promise.all(browser.contexts().map((context) => context.close()));
+  await server.remove();
+}
+
 /** Signs in on the sign-in page. */
 export async function signIn(
   page: Page,
