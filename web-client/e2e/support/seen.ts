@@ -22,16 +22,16 @@ export async function watchConnections(page: Page): Promise<void> {
   });
 }
 
-/** Waits until the video shows a picture that changes: pixels are compared, not counters. */
+/** Waits until the video shows another picture than at first: pixels are compared, not counters. */
 export async function seesMotion(video: Locator, what: string, ms?: number): Promise<void> {
-  let before: number[] | null = null;
+  let first: number[] | null = null;
   await until(
     `${what} moves`,
     async () => {
       const now = await pixels(video);
-      const moved = now !== null && before !== null && difference(now, before) > 1 && brightness(now) > 4;
-      before = now;
-      return moved;
+      if (now === null || brightness(now) <= 4) return false;
+      first ??= now;
+      return difference(now, first) > 1;
     },
     ms,
   );
