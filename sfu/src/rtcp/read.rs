@@ -26,6 +26,16 @@ pub(crate) enum Item<'a> {
         /// Source.
         ssrc: u32,
     },
+    /// When packets arrived, by their transport-wide numbers.
+    TransportFeedback {
+        /// What follows the two SSRCs: base sequence number on.
+        fci: &'a [u8],
+    },
+    /// What a receiver takes its line to carry.
+    Remb {
+        /// Of all sources together.
+        bits_per_second: u64,
+    },
 }
 
 /// Calls `each` for what the packet says; what the engine does not use is skipped. `Err` when it is malformed, after what
@@ -76,6 +86,21 @@ fn one<'a>(count: u8, packet_type: u8, body: &'a [u8], each: &mut impl FnMut(Ite
             let ssrc = word(body, 4)?;
             let pairs = body.get(8..)?;
             each(Item::Nack { ssrc, pairs });
+            Some(())
+        }
+        kind::TRANSPORT_FEEDBACK if count == format::TRANSPORT_CC => {
+            each(Item::TransportFeedback { fci: body.get(8..)? });
+            Some(())
+        }
+        kind::PAYLOAD_FEEDBACK if count == format::APPLICATION => {
+            // Other messages of applications are skipped.
+            if body.get(8..12)? == b"REMB" {
+                let word = word(body, 12)?;
+                let (exponent, mantissa) = (word >> 18 & 0x3f, word & 0x3_ffff);
+                // A mantissa of 18 bits is never shifted out of 64 by less than 46; more is no rate.
+                let bits_per_second = u64::from(mantissa).checked_shl(exponent.min(46))?;
+                each(Item::Remb { bits_per_second });
+            }
             Some(())
         }
         kind::PAYLOAD_FEEDBACK if count == format::PLI => {
@@ -133,7 +158,44 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::write;
     use super::*;
+
+    fn items(packet: &[u8]) -> Vec<Item<'_>> {
+        let mut items = Vec::new();
+        each(packet, |item| items.push(item)).unwrap();
+        items
+    }
+
+    #[test]
+    fn reads_what_bounds_the_rate() {
+        let mut packet = Vec::new();
+        write::remb(&mut packet, 1, 3_000_001, &[7, 8]);
+        write::remb(&mut packet, 1, 0, &[]);
+        let remb = |bits_per_second| Item::Remb { bits_per_second };
+        // 18 bits are left of it.
+        assert_eq!(items(&packet), [remb(3_000_000), remb(0)]);
+        packet[17..20].fill(0xff);
+        assert_eq!(items(&packet)[0], remb(0x3_ffff << 46));
+    }
+
+    #[test]
+    fn other_messages_of_applications_are_skipped() {
+        let mut packet = Vec::new();
+        write::remb(&mut packet, 1, 3_000_000, &[]);
+        packet[12] = b'X';
+        assert_eq!(items(&packet), []);
+        packet[3] = 2;
+        assert_eq!(each(&packet[..12], |_| {}), Err(Malformed));
+    }
+
+    #[test]
+    fn hands_transport_feedback_on() {
+        let mut packet = Vec::new();
+        write::transport_cc(&mut packet, 1, 2, 3, 4, 5, &[None]);
+        let fci = &[0, 3, 0, 1, 0, 0, 5, 4, 0xc0, 0, 0, 0];
+        assert_eq!(items(&packet), [Item::TransportFeedback { fci }]);
+    }
 
     proptest! {
         #[test]

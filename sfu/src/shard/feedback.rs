@@ -46,7 +46,7 @@ impl Shard {
             Item::Block(block) => wishes.blocks.push(block),
             Item::Nack { ssrc, pairs } => wishes.nacked.push((ssrc, read::nacked(pairs).collect())),
             Item::Keyframe { ssrc } => wishes.keyframes.push(ssrc),
-            Item::Goodbye { .. } => {}
+            Item::Goodbye { .. } | Item::TransportFeedback { .. } | Item::Remb { .. } => {}
         });
         if result.is_err() {
             self.config.metrics.dropped_rtcp.inc();

@@ -1,0 +1,3 @@
+//! The estimate on simulated lines, in virtual time.
+
+mod wire;
