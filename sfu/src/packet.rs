@@ -48,6 +48,27 @@ impl Packet {
     }
 }
 
+#[cfg(test)]
+impl Packet {
+    /// The first packet of an H264 stream, all of it payload; a test says what is different about its own.
+    pub(crate) fn test(data: Vec<u8>) -> Self {
+        Self {
+            generation: Generation(1),
+            index: 1,
+            timestamp: 0,
+            marker: false,
+            codec: Codec::H264,
+            profile_level_id: 0,
+            red: false,
+            keyframe: false,
+            carried: Carried::default(),
+            arrival: Instant::now(),
+            payload: 0..data.len(),
+            data,
+        }
+    }
+}
+
 /// A sender report of a publisher with the time it came.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SenderClock {

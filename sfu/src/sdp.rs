@@ -24,7 +24,9 @@ mod write;
 mod tests;
 
 pub(crate) use agree::agree;
-pub(crate) use catalogue::{offered_extensions, offered_payloads};
+pub(crate) use catalogue::offered_extensions;
+#[cfg(test)]
+pub(crate) use catalogue::offered_payloads;
 pub(crate) use fragment::{fragment, read_fragment};
 pub(crate) use offer_answer::{RemoteOffer, read_answer, read_offer};
 pub(crate) use write::{SessionIds, answer, offer};

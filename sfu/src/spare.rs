@@ -58,41 +58,18 @@ impl Spare {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
-    use protocol::media::Codec;
-
     use super::*;
-    use crate::packet::Generation;
-    use crate::rtp::extension::Carried;
-
-    fn packet(data: Vec<u8>) -> Packet {
-        Packet {
-            generation: Generation(1),
-            index: 1,
-            timestamp: 0,
-            marker: false,
-            codec: Codec::H264,
-            profile_level_id: 0,
-            red: false,
-            keyframe: false,
-            carried: Carried::default(),
-            arrival: Instant::now(),
-            payload: 0..data.len(),
-            data,
-        }
-    }
 
     #[test]
     fn what_nobody_holds_is_used_again() {
         let mut spare = Spare::default();
-        let first = spare.share(packet(vec![1, 2, 3]));
+        let first = spare.share(Packet::test(vec![1, 2, 3]));
         let (shell, buffer) = (Arc::as_ptr(&first), first.data.as_ptr());
         spare.give(first);
         let mut data = spare.buffer();
         assert!(data.is_empty());
         data.push(4);
-        let second = spare.share(packet(data));
+        let second = spare.share(Packet::test(data));
         assert_eq!((Arc::as_ptr(&second), second.data.as_ptr()), (shell, buffer));
         assert_eq!(second.data, [4]);
     }
@@ -100,7 +77,7 @@ mod tests {
     #[test]
     fn what_someone_holds_is_left_alone() {
         let mut spare = Spare::default();
-        let held = spare.share(packet(vec![1, 2, 3]));
+        let held = spare.share(Packet::test(vec![1, 2, 3]));
         spare.give(Arc::clone(&held));
         assert!(spare.buffer().is_empty());
         assert_eq!(held.data, [1, 2, 3]);
@@ -110,7 +87,7 @@ mod tests {
     fn it_is_bounded() {
         let mut spare = Spare::default();
         for _ in 0..2 * MAX_SPARE {
-            spare.give(Arc::new(packet(vec![0; 100])));
+            spare.give(Arc::new(Packet::test(vec![0; 100])));
         }
         spare.give_buffer(Vec::with_capacity(MAX_BUFFER + 1));
         assert_eq!((spare.shells.len(), spare.buffers.len()), (MAX_SPARE, MAX_SPARE));

@@ -5,7 +5,6 @@ use protocol::media::MediaKind;
 
 use crate::api::{PublishTrack, WatchTrack};
 use crate::negotiated::{Flow, Section, SsrcPair};
-use crate::sdp;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -91,17 +90,8 @@ impl Slots {
                 && !self.refused[at]
         });
         let at = free.unwrap_or_else(|| {
-            self.sections.push(Section {
-                mid: self.sections.len().to_string(),
-                kind,
-                flow,
-                track: None,
-                stream: None,
-                payloads: sdp::offered_payloads(kind),
-                extensions: sdp::offered_extensions(kind),
-                ssrcs: Vec::new(),
-                rids: Vec::new(),
-            });
+            let mid = self.sections.len().to_string();
+            self.sections.push(Section::offered(mid, kind, flow));
             self.uses.push(flow);
             self.refused.push(false);
             self.sections.len() - 1

@@ -5,7 +5,24 @@
 
 use protocol::media::{Codec, MediaKind};
 
-use crate::negotiated::{Extensions, Payload};
+use crate::negotiated::{Extensions, Flow, Payload, Section};
+
+impl Section {
+    /// One that is offered with all the engine knows, and carries nothing yet.
+    pub(crate) fn offered(mid: String, kind: MediaKind, flow: Flow) -> Self {
+        Self {
+            mid,
+            kind,
+            flow,
+            track: None,
+            stream: None,
+            payloads: offered_payloads(kind),
+            extensions: offered_extensions(kind),
+            ssrcs: Vec::new(),
+            rids: Vec::new(),
+        }
+    }
+}
 
 /// Opus, H264 (constrained baseline first), VP8, VP9 profile 0, AV1; best first.
 pub(crate) fn offered_payloads(kind: MediaKind) -> Vec<Payload> {

@@ -59,17 +59,7 @@ fn sent(section: Section) -> Section {
 }
 
 fn section(mid: &str, kind: MediaKind, flow: Flow) -> Section {
-    let section = Section {
-        mid: mid.to_owned(),
-        kind,
-        flow,
-        track: None,
-        stream: None,
-        payloads: offered_payloads(kind),
-        extensions: offered_extensions(kind),
-        ssrcs: Vec::new(),
-        rids: Vec::new(),
-    };
+    let section = Section::offered(mid.to_owned(), kind, flow);
     if flow == Flow::ToPeer {
         sent(section)
     } else {

@@ -155,17 +155,8 @@ fn offered() -> Vec<Section> {
         (MediaKind::Video, Flow::ToPeer),
         (MediaKind::Video, Flow::Inactive),
     ];
-    let section = |(at, (kind, flow)): (usize, (MediaKind, Flow))| Section {
-        mid: at.to_string(),
-        kind,
-        flow,
-        track: None,
-        stream: None,
-        payloads: sdp::offered_payloads(kind),
-        extensions: sdp::offered_extensions(kind),
-        ssrcs: Vec::new(),
-        rids: Vec::new(),
-    };
+    let section =
+        |(at, (kind, flow)): (usize, (MediaKind, Flow))| Section::offered(at.to_string(), kind, flow);
     kinds.into_iter().enumerate().map(section).collect()
 }
 
