@@ -1,6 +1,7 @@
 //! The task of one room: feeds the machine, and does what it wants done.
 
 mod outputs;
+mod recording;
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
@@ -15,10 +16,10 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use super::writer::{self, Write};
-use super::{Command, Handle, Rooms, lock};
-use crate::domain::event::{About, EventKind};
+use super::{Command, Handle, Rooms};
+use crate::domain::event::EventKind;
 use crate::domain::lesson::over;
-use crate::media::recorder::{Job, News, Order, Recorder, epoch_us};
+use crate::media::recorder::{News, Order, Recorder};
 use crate::room::{Facts, Recorded, Refusal, Room, SocketId};
 
 /// Who stays after the end is sent away after this.
@@ -29,8 +30,6 @@ const IDLE: time::Duration = time::Duration::minutes(5);
 const AGAIN: time::Duration = time::Duration::seconds(1);
 /// A client that was told that the server goes away comes back after about this.
 const RETRY_AFTER_MS: u32 = 1_000;
-/// What is known of a recording is stored at least so often while it grows.
-const NOTE: time::Duration = time::Duration::seconds(15);
 /// News of the recorder that wait.
 const NEWS: usize = 64;
 
@@ -259,49 +258,6 @@ impl Actor {
         }
     }
 
-    fn hear(&mut self, news: News) {
-        let now = self.now();
-        match news {
-            News::Lamp(recording) => {
-                let state = self.recording.map(|before| before.state);
-                self.show_lamp(Some(recording));
-                self.room.recording_is(now, recording);
-                if state != Some(recording.state) || now - self.noted_at >= NOTE {
-                    self.note(recording);
-                }
-            }
-            News::Log(kind) => self.write(Write::Event(kind, About::default(), now)),
-            News::Over => {
-                self.recorder = None;
-                self.closed = !self.stopping;
-                *lock(&self.handle.recording) = None;
-            }
-        }
-    }
-
-    fn note(&mut self, recording: Recording) {
-        self.noted_at = self.now();
-        if let Some(live_since) = self.room.lesson().live_since {
-            self.write(Write::Note {
-                epoch_us: epoch_us(live_since),
-                recording,
-            });
-        }
-    }
-
-    fn show_lamp(&mut self, recording: Option<Recording>) {
-        let gauge = &self.rooms.metrics().recordings;
-        let word = |recording: Recording| format!("{:?}", recording.state).to_lowercase();
-        if let Some(before) = self.recording {
-            gauge.with_label_values(&[&word(before)]).dec();
-        }
-        if let Some(after) = recording {
-            gauge.with_label_values(&[&word(after)]).inc();
-        }
-        self.recording = recording;
-        *lock(&self.handle.recording) = recording;
-    }
-
     fn write(&mut self, write: Write) {
         if self.writes.try_send(write).is_err() {
             self.rooms.metrics().writes_dropped.inc();
@@ -357,36 +313,6 @@ impl Actor {
         let waits = state == LessonState::Ended || self.recorder.is_some() || !self.room.is_empty();
         let done = over(state) || for_so_long >= IDLE;
         quiet && done && !waits && self.rooms.forget(self.lesson, &self.inbox)
-    }
-
-    /// Starts the recorder if it does not run. After the end only what was begun before is closed.
-    fn record(&mut self, order: Order) {
-        if self.recorder.is_some() {
-            return;
-        }
-        let settings = self.rooms.inner().recorders.clone();
-        let directory = settings.recordings.join(self.lesson.to_string());
-        let begun = directory.join(protocol::journal::FILE).exists();
-        let Some(live_since) = self
-            .room
-            .lesson()
-            .live_since
-            .filter(|_| order == Order::Run || begun)
-        else {
-            self.closed = true;
-            return;
-        };
-        let job = Job {
-            lesson: self.lesson,
-            epoch_us: epoch_us(live_since),
-            settings,
-            engine: self.rooms.engine().clone(),
-            clock: self.rooms.services().clock.clone(),
-            metrics: self.rooms.metrics().clone(),
-        };
-        let recorder = Recorder::start(job, self.recorded.clone(), self.news.0.clone());
-        recorder.order(order);
-        self.recorder = Some(recorder);
     }
 
     fn count(&mut self) {

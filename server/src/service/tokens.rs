@@ -1,14 +1,13 @@
 //! Join tokens and signed replay addresses: signed with a key of the data directory, so that `tongke token` works beside
 //! a running server. The key never leaves the directory.
 
+mod key;
+mod tool;
+
 use std::collections::HashSet;
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use anyhow::Context;
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use protocol::id::{ClassroomId, LessonId, TerminalId, UserId};
 use protocol::signal::Role;
@@ -16,13 +15,12 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::lessons::DEMO;
-use crate::config::TokenArgs;
 use crate::demo::DemoLessons;
-use crate::store::Store;
+
+pub use tool::for_tool;
 
 /// How long a signed replay address works: longer than anybody watches at a sitting.
 const REPLAY_ADDRESS: Duration = Duration::hours(12);
-const KEY_LENGTH: usize = 32;
 const JOIN: &str = "join";
 const REPLAY: &str = "replay";
 
@@ -126,7 +124,7 @@ impl Tokens {
     ///
     /// When the key cannot be read or written.
     pub fn open(data: &Path) -> anyhow::Result<Self> {
-        let key = signing_key(&data.join("token.key"))?;
+        let key = key::signing_key(&data.join("token.key"))?;
         Ok(Self {
             encoding: EncodingKey::from_secret(&key),
             decoding: DecodingKey::from_secret(&key),
@@ -298,96 +296,6 @@ impl Tokens {
             Ok(wire)
         }
     }
-}
-
-/// The token `tongke token` prints, made from a data directory beside its running server.
-///
-/// # Errors
-///
-/// When the directory is no server's, or has no such lesson.
-pub async fn for_tool(args: &TokenArgs, now: OffsetDateTime) -> anyhow::Result<String> {
-    let shown = args.data.display();
-    anyhow::ensure!(
-        args.data.join("tongke.db").exists(),
-        "--data {shown:?} is no data directory of a server; start `tongke serve --data {shown}` once"
-    );
-    let store = Store::open(&args.data).await?;
-    let demo = args.lesson == DEMO;
-    let lesson = if demo {
-        let demo = DemoLessons::read(store.clone()).await?;
-        demo.map(|demo| demo.current())
-            .context("--lesson demo: this server was never started with --demo")?
-    } else {
-        let parsed = args.lesson.parse();
-        parsed.map_err(|_| {
-            anyhow::anyhow!(
-                "--lesson {:?} is wrong; allowed: a lesson's id, or demo",
-                args.lesson
-            )
-        })?
-    };
-    let row = store
-        .lesson(lesson)
-        .await?
-        .with_context(|| format!("--lesson {lesson}: there is no such lesson"))?;
-    let number = format!("{:08x}", rand::random::<u32>());
-    let role = Role::from(args.role);
-    let claims = JoinClaims {
-        lesson,
-        role,
-        name: if role == Role::Teacher {
-            row.teacher_name
-        } else {
-            format!("tool {number}")
-        },
-        school: store.places().await?.school_body(row.school).name,
-        seat: Seat::Tool(number),
-        expires_at: now + Duration::hours(i64::from(args.hours)),
-    };
-    store.close().await?;
-    let tokens = Tokens::open(&args.data)?;
-    Ok(if demo {
-        tokens.issue_demo(&claims)?
-    } else {
-        tokens.issue(&claims)?
-    })
-}
-
-/// Reads the key, or makes one that only this account can read.
-fn signing_key(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let shown = path.display();
-    if !path.exists() {
-        let mut fresh = [0; KEY_LENGTH];
-        SystemRandom::new()
-            .fill(&mut fresh)
-            .map_err(|_| anyhow::anyhow!("no randomness from the system"))?;
-        // Written aside and linked, so that another process never reads half a key nor overwrites one.
-        let aside = path.with_extension(format!("{}.new", std::process::id()));
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&aside)
-            .with_context(|| format!("cannot write the signing key {shown}"))?;
-        file.write_all(&fresh)?;
-        file.sync_all()?;
-        match std::fs::hard_link(&aside, path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(error).with_context(|| format!("cannot write the signing key {shown}"));
-            }
-            _ => std::fs::remove_file(&aside)?,
-        }
-    }
-    let mut key = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut key))
-        .with_context(|| format!("cannot read the signing key {shown}"))?;
-    anyhow::ensure!(
-        key.len() == KEY_LENGTH,
-        "the signing key {shown} is not {KEY_LENGTH} bytes long"
-    );
-    Ok(key)
 }
 
 #[cfg(test)]
