@@ -1,7 +1,5 @@
 //! `/api/v1/terminal/claim` and `/api/v1/claims`: pairing a device on which nobody types.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
@@ -11,11 +9,8 @@ use protocol::api::{Claim, ClassroomDetail, ErrorBody, PairClaim, TerminalState}
 use super::cookies;
 use super::extract::{Address, OverTls, Person};
 use crate::app::App;
-use crate::service::claims::LASTS;
+use crate::service::claims::{HELD, LASTS};
 use crate::service::{Error, Result};
-
-/// How long an answer to `GET /api/v1/terminal/claim` is held back while nothing happens.
-const HELD: Duration = Duration::from_secs(10);
 
 /// A code for the device to show, until an administrator pairs it; the same again while it is good. Sets the claim's cookie.
 #[utoipa::path(post, path = "/api/v1/terminal/claim", tag = "terminal", responses(
@@ -63,7 +58,7 @@ pub(super) async fn collect(
 ) -> Result<Response> {
     let secret = cookies::read(&headers, cookies::CLAIM).ok_or(Error::NotFound("claim"))?;
     let services = &app.services;
-    let until = tokio::time::Instant::now() + HELD;
+    let until = tokio::time::Instant::now() + HELD.unsigned_abs();
     let mut changes = services.claims.changes();
     loop {
         changes.mark_unchanged();

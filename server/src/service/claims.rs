@@ -17,15 +17,18 @@ use super::{Error, Result};
 use crate::redact::Secret;
 use crate::store::{Store, TerminalRow, UserRow};
 
-/// How long a device's code is good.
+/// How long a device's code is good, and how long a device may hear of its pairing after that. docs/PROTOCOL.md says these bounds.
 pub const LASTS: Duration = Duration::minutes(10);
-const WINDOW: Duration = Duration::minutes(10);
+/// How long a device's question is held back while nobody pairs it.
+pub const HELD: Duration = Duration::seconds(10);
+/// In which [`PER_ADDRESS`] and [`PER_PERSON`] count.
+pub const WINDOW: Duration = Duration::minutes(10);
 /// Claims one address may make within [`WINDOW`]: the boxes of a whole school share one.
-const PER_ADDRESS: u32 = 60;
+pub const PER_ADDRESS: u32 = 60;
 /// Wrong codes of one administrator within [`WINDOW`].
-const PER_PERSON: u32 = 10;
+pub const PER_PERSON: u32 = 10;
 /// Claims that are open at once; beyond, a device waits for one to lapse.
-const MOST_OPEN: usize = 2_048;
+pub const MOST_OPEN: usize = 2_048;
 /// Tries to find a code no other device shows.
 const CODE_TRIES: usize = 16;
 

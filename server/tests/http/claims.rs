@@ -1,9 +1,12 @@
 //! Pairing by a code that the device shows: an administrator says where it stands.
 
 use serde_json::{Value, json};
+use server::service::claims::{HELD, LASTS, MOST_OPEN, PER_ADDRESS, PER_PERSON, WINDOW};
 use time::Duration;
 
-use crate::harness::{Client, MINUTE, Server};
+use crate::harness::{Client, Server};
+
+const PROTOCOL: &str = include_str!("../../../docs/PROTOCOL.md");
 
 /// Its code, asked for by the device.
 async fn claimed(device: &mut Client) -> String {
@@ -58,7 +61,9 @@ async fn a_device_shows_the_same_code_until_it_lapses() {
     let mut device = server.client();
     let code = claimed(&mut device).await;
     assert_eq!(claimed(&mut device).await, code);
-    server.clock.advance(Duration::minutes(10));
+    server.clock.advance(LASTS - Duration::SECOND);
+    assert_eq!(claimed(&mut device).await, code);
+    server.clock.advance(Duration::SECOND);
     device.get("/api/v1/terminal/claim").await.is(404, "not_found");
     let mut admin = server.signed_in("admin").await;
     let rooms = rooms(&mut admin).await;
@@ -102,11 +107,11 @@ async fn only_administrators_pair_and_wrong_codes_are_bounded() {
     }
     let nowhere = json!({ "id": "0190b6a5-5c00-7000-8000-00000000dead" });
     pair(&mut admin, &code, &nowhere).await.is(404, "not_found");
-    for _ in 0..10 {
+    for _ in 0..PER_PERSON {
         pair(&mut admin, "12345x", &rooms[0]).await.is(403, "wrong_code");
     }
     pair(&mut admin, &code, &rooms[0]).await.is(429, "too_many");
-    server.clock.advance(MINUTE * 11);
+    server.clock.advance(WINDOW);
     let code = claimed(&mut device).await;
     assert_eq!(pair(&mut admin, &code, &rooms[0]).await.status, 200);
 }
@@ -114,10 +119,52 @@ async fn only_administrators_pair_and_wrong_codes_are_bounded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_of_one_address_are_bounded() {
     let server = Server::start().await;
-    for _ in 0..60 {
+    for _ in 0..PER_ADDRESS {
         claimed(&mut server.client()).await;
     }
     let answer = server.client().post("/api/v1/terminal/claim", json!({})).await;
     answer.is(429, "too_many");
-    assert!(answer.headers.contains_key("retry-after"));
+    let wait = answer.headers["retry-after"].to_str().expect("text");
+    let wait: i64 = wait.parse().expect("seconds");
+    assert!(wait <= WINDOW.whole_seconds() + 1, "{wait}");
+    server.clock.advance(Duration::seconds(wait));
+    claimed(&mut server.client()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_has_as_long_as_ever_to_hear_of_its_pairing() {
+    let server = Server::start().await;
+    let mut device = server.client();
+    let code = claimed(&mut device).await;
+    let mut admin = server.signed_in("admin").await;
+    let rooms = rooms(&mut admin).await;
+    server.clock.advance(LASTS - Duration::SECOND);
+    assert_eq!(pair(&mut admin, &code, &rooms[0]).await.status, 200);
+    server.clock.advance(LASTS - Duration::SECOND);
+    let before = device.clone();
+    assert_eq!(device.get("/api/v1/terminal/claim").await.status, 200);
+    server.clock.advance(Duration::SECOND);
+    let mut late = before;
+    late.get("/api/v1/terminal/claim").await.is(404, "not_found");
+    assert_eq!(device.get("/api/v1/terminal").await.status, 200, "it stays paired");
+}
+
+#[test]
+fn the_page_says_the_bounds() {
+    let minutes = |time: Duration| format!("{} min", time.whole_minutes());
+    let within = |what: &str| format!("{what} in {}", minutes(WINDOW));
+    for (bound, is) in [
+        ("a code is good for".to_owned(), minutes(LASTS)),
+        ("after the pairing the device may ask for".to_owned(), minutes(LASTS)),
+        (
+            "the device's question is held for".to_owned(),
+            format!("{} s", HELD.whole_seconds()),
+        ),
+        (within("codes for one address"), PER_ADDRESS.to_string()),
+        (within("wrong codes of one administrator"), PER_PERSON.to_string()),
+        ("codes that are open at once".to_owned(), MOST_OPEN.to_string()),
+    ] {
+        let row = format!("| {bound} | {is} |");
+        assert!(PROTOCOL.contains(&row), "docs/PROTOCOL.md has no row {row:?}");
+    }
 }
