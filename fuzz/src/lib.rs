@@ -23,11 +23,16 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target {
         name: "stun",
         run: sfu::testing::fuzz::stun,
         longest: 600,
+    },
+    Target {
+        name: "frames",
+        run: sfu::testing::fuzz::frames,
+        longest: 8_000,
     },
     Target {
         name: "dtls",

@@ -15,6 +15,17 @@ pub enum MediaKind {
     Video,
 }
 
+/// What media runs over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Transport {
+    /// As it should.
+    Udp,
+    /// Where a network lets no UDP through: what is lost comes late.
+    Tcp,
+}
+
 /// Where a track comes from. A peer publishes at most one track per source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -115,6 +115,7 @@ fn report() -> Report {
         microphone_level: 42,
         camera_works: Some(true),
         microphone_works: None,
+        transport: Some(protocol::media::Transport::Udp),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// UDP port of the first media thread; thread n has the port n after it. 0: chosen by the system.
     pub media_port: u16,
+    /// The media threads listen on TCP at the same ports, for networks that let no UDP through.
+    pub tcp: bool,
     /// Addresses told to clients for media; empty: those of the interfaces.
     pub announce: Vec<IpAddr>,
     /// Media threads; 0 is one per core.
@@ -84,6 +86,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             listen: any(8080),
             media_port: 10_000,
+            tcp: true,
             announce: Vec::new(),
             media_threads: 0,
             demo: false,
@@ -153,6 +156,7 @@ const SETTINGS: &[(&str, &str, Set)] = &[
         put(&mut c.listen, address(v))
     }),
     ("media_port", "0 to 65535", |c, v| parsed(&mut c.media_port, v)),
+    ("tcp", "true or false", |c, v| parsed(&mut c.tcp, v)),
     ("announce", "IP addresses with commas between", |c, v| {
         put(&mut c.announce, list(v))
     }),

@@ -31,6 +31,7 @@ pub async fn start(config: &Config, services: &Services) -> anyhow::Result<Media
         .with_context(|| format!("cannot make the directory {}", recordings.display()))?;
     let (engine, events) = Engine::start(EngineConfig {
         media_port: config.media_port,
+        tcp: config.tcp,
         announce: config.announce.clone(),
         threads: config.media_threads,
         ..EngineConfig::default()

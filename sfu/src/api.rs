@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::id::{PeerId, TrackId};
-use protocol::media::{Codec, MediaKind, Source};
+use protocol::media::{Codec, MediaKind, Source, Transport};
 
 /// What the engine is started with.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct EngineConfig {
     pub bind: Vec<IpAddr>,
     /// UDP port of the first thread; thread n has the port n after it. 0 lets the system choose each.
     pub media_port: u16,
+    /// The threads listen on TCP at the same ports, for peers whose network lets no UDP through (RFC 6544).
+    pub tcp: bool,
     /// Addresses in candidates. Empty: those of the interfaces.
     pub announce: Vec<IpAddr>,
     /// Threads; 0 is one per core.
@@ -29,6 +31,7 @@ impl Default for EngineConfig {
         Self {
             bind: vec![IpAddr::from([0, 0, 0, 0])],
             media_port: 0,
+            tcp: true,
             announce: Vec::new(),
             threads: 0,
             coalesce: Duration::from_millis(5),
@@ -145,6 +148,14 @@ pub enum StartError {
     /// A socket could not be bound.
     #[error("cannot bind UDP {address}: {error}")]
     Bind {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A TCP port could not be listened on.
+    #[error("cannot listen on TCP {address}: {error}")]
+    Listen {
         /// Where.
         address: std::net::SocketAddr,
         /// Why.
@@ -286,4 +297,6 @@ pub struct PeerStats {
     pub bytes_received: u64,
     /// The SRTP profile is AEAD_AES_128_GCM.
     pub gcm: bool,
+    /// What it is sent to over; `None` before a path is known.
+    pub transport: Option<Transport>,
 }

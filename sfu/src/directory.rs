@@ -29,6 +29,8 @@ pub(crate) type Commands = Vec<(usize, Command)>;
 pub(crate) struct Place {
     /// Where its peers reach it.
     pub(crate) candidates: Vec<SocketAddr>,
+    /// It listens there on TCP too.
+    pub(crate) tcp: bool,
     /// Peers it has.
     pub(crate) peers: usize,
 }
@@ -287,15 +289,13 @@ impl Directory {
 
     fn local(&self, id: PeerId) -> Result<LocalTransport, EngineError> {
         let peer = self.peers.get(&id).ok_or(EngineError::Unknown("peer"))?;
-        let candidates = self
-            .places
-            .get(peer.shard)
-            .map_or_else(Vec::new, |place| place.candidates.clone());
+        let place = self.places.get(peer.shard);
         Ok(LocalTransport {
             ufrag: peer.local.ufrag.clone(),
             pwd: peer.local.pwd.clone(),
             fingerprint: self.fingerprint,
-            candidates,
+            candidates: place.map_or_else(Vec::new, |place| place.candidates.clone()),
+            tcp: place.is_some_and(|place| place.tcp),
         })
     }
 }

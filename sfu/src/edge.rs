@@ -1,8 +1,11 @@
 //! Sockets, threads and the clock: the only module of the engine that has any.
 
 mod addresses;
+mod backlog;
 mod outlet;
 mod socket;
+mod stream;
+mod streams;
 mod worker;
 
 use std::net::SocketAddr;
@@ -18,12 +21,16 @@ use crate::dtls::Identity;
 use crate::metrics::Metrics;
 use crate::shard::{Clock, Command, Relay, ShardConfig};
 use socket::Socket;
+use streams::Streams;
 use worker::Worker;
 
 /// Commands a thread has not taken yet.
 const MAX_COMMANDS: usize = 16_384;
 /// Packets of other threads a thread has not taken yet: 200 ms of 40 publishers.
 const MAX_RELAYED: usize = 8_192;
+
+/// How often a port that the system chose for UDP may be taken for TCP.
+const PORT_TRIES: usize = 32;
 
 /// What a thread is told.
 #[derive(Debug)]
@@ -148,12 +155,14 @@ fn prepare(
     };
     let poll = mio::Poll::new().map_err(StartError::Thread)?;
     let waker = Waker::new(poll.registry(), worker::WAKE).map_err(StartError::Thread)?;
+    let registry = poll.registry().try_clone().map_err(StartError::Thread)?;
+    let mut streams = Streams::new(registry);
     let mut sockets = Vec::new();
     let mut bound = Vec::new();
     for (index, ip) in config.bind.iter().enumerate() {
         let address = SocketAddr::new(*ip, port);
-        let socket = Socket::bind(address, poll.registry(), index)
-            .map_err(|error| StartError::Bind { address, error })?;
+        let listener = config.tcp.then_some(&mut streams);
+        let socket = bind(address, poll.registry(), index, listener)?;
         bound.push(socket.local());
         sockets.push(socket);
     }
@@ -170,6 +179,7 @@ fn prepare(
         shard,
         poll,
         sockets,
+        streams,
         order_receiver,
         relay_receiver,
         events.clone(),
@@ -181,4 +191,33 @@ fn prepare(
         candidates,
         metrics,
     })
+}
+
+/// Binds UDP, and TCP at the same port.
+fn bind(
+    address: SocketAddr,
+    registry: &mio::Registry,
+    index: usize,
+    mut streams: Option<&mut Streams>,
+) -> Result<Socket, StartError> {
+    let chosen_by_system = address.port() == 0;
+    let mut tries = 0;
+    loop {
+        let socket =
+            Socket::bind(address, registry, index).map_err(|error| StartError::Bind { address, error })?;
+        let Some(streams) = &mut streams else {
+            return Ok(socket);
+        };
+        let address = SocketAddr::new(address.ip(), socket.local().port());
+        match streams.listen(address) {
+            Ok(()) => return Ok(socket),
+            Err(error) => {
+                tries += 1;
+                let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+                if !taken || tries >= PORT_TRIES || !chosen_by_system {
+                    return Err(StartError::Listen { address, error });
+                }
+            }
+        }
+    }
 }

@@ -61,6 +61,7 @@ impl Engine {
             .iter()
             .map(|thread| Place {
                 candidates: thread.candidates.clone(),
+                tcp: config.tcp,
                 peers: 0,
             })
             .collect();

@@ -10,6 +10,7 @@ mod directory;
 mod dtls;
 mod edge;
 mod engine;
+mod framing;
 mod history;
 mod ice;
 mod metrics;

@@ -16,6 +16,8 @@ pub(crate) struct LocalTransport {
     pub(crate) fingerprint: [u8; 32],
     /// Host candidates, best first.
     pub(crate) candidates: Vec<SocketAddr>,
+    /// Each is one of TCP, too.
+    pub(crate) tcp: bool,
 }
 
 /// The other side of a transport.

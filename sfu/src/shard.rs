@@ -11,6 +11,7 @@ mod datagrams;
 mod feedback;
 mod forward;
 mod ingress;
+mod paths;
 mod reports;
 mod tap;
 mod timers;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::id::{PeerId, TrackId};
+use protocol::media::Transport;
 use slab::Slab;
 
 use crate::api::Event;
@@ -38,12 +40,58 @@ use track::Track;
 /// Where datagrams of a peer come from and go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Path {
-    /// Which of the thread's sockets.
+    /// Which of the thread's sockets, or of its connections: see [`Path::TCP`].
     pub(crate) socket: usize,
     /// The other end.
     pub(crate) remote: SocketAddr,
     /// Our address the peer wrote to; answers leave from it.
     pub(crate) local: Option<IpAddr>,
+}
+
+impl Path {
+    /// [`Self::socket`] of a TCP connection has this bit; UDP sockets are counted from 0.
+    pub(crate) const TCP: usize = 1 << (usize::BITS - 1);
+    /// Bits of a connection's place among those of its thread.
+    const PLACE_BITS: u32 = 12;
+
+    /// The path of a TCP connection at this place. `serial` tells it from others that were there.
+    pub(crate) fn tcp(place: usize, serial: u32, remote: SocketAddr) -> Self {
+        let serial = ((serial as usize) << Self::PLACE_BITS) & ((Self::TCP >> 1) - 1);
+        Self {
+            socket: Self::TCP | serial | Self::place_of(place),
+            remote,
+            local: None,
+        }
+    }
+
+    /// The place of a TCP connection.
+    pub(crate) fn place(self) -> usize {
+        Self::place_of(self.socket)
+    }
+
+    /// As [`Self::place`], by its socket alone.
+    pub(crate) fn place_of(socket: usize) -> usize {
+        socket & ((1 << Self::PLACE_BITS) - 1)
+    }
+
+    /// What it runs over.
+    pub(crate) fn transport(self) -> Transport {
+        if self.socket & Self::TCP == 0 {
+            Transport::Udp
+        } else {
+            Transport::Tcp
+        }
+    }
+
+    /// What finds it, whatever our address is.
+    pub(crate) fn key(self) -> (usize, SocketAddr) {
+        (self.socket, self.remote)
+    }
+
+    /// Whether both are the same way to the same peer.
+    pub(crate) fn same(self, other: Self) -> bool {
+        self.key() == other.key()
+    }
 }
 
 /// Datagrams to one peer, one after another: all `segment` bytes long but for the last, which may be shorter.
@@ -161,7 +209,7 @@ impl Shard {
 }
 
 /// The earlier of two deadlines.
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),

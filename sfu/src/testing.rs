@@ -104,6 +104,7 @@ impl Core {
             .iter()
             .map(|address| Place {
                 candidates: vec![*address],
+                tcp: false,
                 peers: 0,
             })
             .collect();

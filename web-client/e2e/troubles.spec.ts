@@ -249,6 +249,7 @@ function crowd(index: number): Peer {
       microphone_level: 0,
       camera_works: index % 5 !== 0,
       microphone_works: true,
+      transport: "udp",
     },
     tracks: [],
   };

@@ -54,6 +54,7 @@ impl Health {
             microphone_level: 0,
             camera_works: None,
             microphone_works: None,
+            transport: None,
         }
     }
 }

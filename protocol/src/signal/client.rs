@@ -8,6 +8,7 @@ use super::wish::Wish;
 #[cfg(doc)]
 use super::{ErrorCode, Offer, VERSION};
 use crate::id::PeerId;
+use crate::media::Transport;
 
 /// A message from a peer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -134,4 +135,6 @@ pub struct Report {
     pub camera_works: Option<bool>,
     /// The microphone gives sound; absent when there is no microphone.
     pub microphone_works: Option<bool>,
+    /// What its media runs over; absent when it does not say.
+    pub transport: Option<Transport>,
 }

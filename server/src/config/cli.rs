@@ -40,6 +40,9 @@ pub struct ServeArgs {
     /// UDP port of the first media thread; 0 lets the system choose [default: 10000]
     #[arg(long, value_name = "PORT")]
     pub media_port: Option<String>,
+    /// Media over TCP too, at the same ports, where a network lets no UDP through [default: true]
+    #[arg(long, value_name = "true|false")]
+    pub tcp: Option<String>,
     /// IP addresses told to clients for media, with commas between [default: those of the interfaces]
     #[arg(long, value_name = "IP")]
     pub announce: Option<String>,
@@ -68,6 +71,7 @@ impl ServeArgs {
             ("data", &self.data),
             ("listen", &self.listen),
             ("media_port", &self.media_port),
+            ("tcp", &self.tcp),
             ("announce", &self.announce),
             ("tls", &self.tls),
             ("tls_listen", &self.tls_listen),

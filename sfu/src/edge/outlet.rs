@@ -6,6 +6,7 @@ use std::sync::mpsc::TrySendError;
 use tokio::sync::mpsc;
 
 use super::socket::Socket;
+use super::streams::Streams;
 use super::{Mailbox, Order};
 use crate::api::Event;
 use crate::metrics::Metrics;
@@ -15,6 +16,8 @@ use crate::shard::{Command, Outlet, Relay, Transmit};
 pub(super) struct Edge {
     /// The thread's sockets.
     pub(super) sockets: Vec<Socket>,
+    /// Its TCP connections.
+    pub(super) streams: Streams,
     /// All threads.
     pub(super) mailboxes: Vec<Mailbox>,
     /// Threads to wake at the end of the round.
@@ -25,9 +28,15 @@ pub(super) struct Edge {
 
 impl Edge {
     /// With the thread's sockets.
-    pub(super) fn new(sockets: Vec<Socket>, events: mpsc::Sender<Event>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        sockets: Vec<Socket>,
+        streams: Streams,
+        events: mpsc::Sender<Event>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             sockets,
+            streams,
             mailboxes: Vec::new(),
             wake: Vec::new(),
             events,
@@ -53,8 +62,9 @@ impl Edge {
 
 impl Outlet for Edge {
     fn transmit(&mut self, transmit: Transmit<'_>) {
-        if let Some(socket) = self.sockets.get_mut(transmit.path.socket) {
-            socket.send(transmit, &self.metrics);
+        match self.sockets.get_mut(transmit.path.socket) {
+            Some(socket) => socket.send(transmit, &self.metrics),
+            None => self.streams.send(transmit, &self.metrics),
         }
     }
 

@@ -1,5 +1,7 @@
 //! One thread: waits for datagrams, orders and deadlines, and feeds them to its shard.
 
+mod streams;
+
 use std::io::{self, IoSliceMut};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,10 +15,11 @@ use tokio::sync::mpsc;
 
 use super::outlet::Edge;
 use super::socket::Socket;
+use super::streams::Streams;
 use super::{Mailbox, Order};
 use crate::api::Event;
 use crate::metrics::Metrics;
-use crate::shard::{Command, Path, Relay, Shard, ShardConfig};
+use crate::shard::{Command, Path, Relay, Shard, ShardConfig, earlier};
 
 /// Wakes for orders and relays.
 pub(super) const WAKE: Token = Token(usize::MAX);
@@ -47,13 +50,14 @@ impl Worker {
         config: ShardConfig,
         poll: Poll,
         sockets: Vec<Socket>,
+        streams: Streams,
         orders: Receiver<Order>,
         relays: Receiver<Relay>,
         events: mpsc::Sender<Event>,
     ) -> Self {
         let metrics = Arc::clone(&config.metrics);
         Self {
-            edge: Edge::new(sockets, events, Arc::clone(&metrics)),
+            edge: Edge::new(sockets, streams, events, Arc::clone(&metrics)),
             shard: Shard::new(config),
             poll,
             orders,
@@ -93,9 +97,9 @@ impl Worker {
     }
 
     fn round(&mut self, events: &mut Events) -> ControlFlow<()> {
-        let due = self.shard.poll_timeout();
+        let due = earlier(self.shard.poll_timeout(), self.edge.streams.deadline());
         let timeout = match due {
-            _ if self.more => Some(Duration::ZERO),
+            _ if self.more || self.edge.streams.busy() => Some(Duration::ZERO),
             due => due.map(|due| due.saturating_duration_since(Instant::now())),
         };
         match self.poll.poll(events, timeout) {
@@ -111,6 +115,9 @@ impl Worker {
                 socket.writable(&self.metrics);
             }
         }
+        for event in events.iter() {
+            self.edge.streams.note(event, &self.metrics);
+        }
         // Looked at again if this round does not come to its end.
         self.more = true;
         let stop = self.take_orders();
@@ -120,6 +127,7 @@ impl Worker {
             more |= self.receive(index);
         }
         self.more = more;
+        self.serve_streams();
         self.shard.handle_timeout(Instant::now(), &mut self.edge);
         self.edge.wake_others();
         if stop {

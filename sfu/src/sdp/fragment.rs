@@ -3,7 +3,7 @@
 use super::error::{Place, SdpError};
 use super::text;
 use super::transport::{self, Attributes};
-use super::write::{bare, kind_word, with_candidates};
+use super::write::{bare, candidates, kind_word, with_candidates};
 use crate::negotiated::{LocalTransport, Section};
 
 /// What a fragment needs to be a whole description; its lines are not the client's.
@@ -81,7 +81,7 @@ pub(crate) fn fragment(local: &LocalTransport, sections: &[Section]) -> String {
         let media = bare(kind_word(section.kind), 9, "UDP/TLS/RTP/SAVPF", formats)
             .with_value_attribute("mid".to_owned(), section.mid.clone())
             .with_ice_credentials(local.ufrag.clone(), local.pwd.clone());
-        let media = with_candidates(media, &local.candidates);
+        let media = with_candidates(media, &candidates(local));
         lines.push(format!("m={}", media.media_name));
         lines.extend(media.attributes.iter().map(|attribute| format!("a={attribute}")));
     }

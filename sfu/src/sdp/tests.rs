@@ -34,6 +34,7 @@ fn local() -> LocalTransport {
             SocketAddr::from(([192, 0, 2, 10], 7000)),
             "[2001:db8::10]:7000".parse().expect("an address"),
         ],
+        tcp: true,
     }
 }
 

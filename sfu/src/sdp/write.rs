@@ -1,7 +1,5 @@
 //! Writing our offers and answers.
 
-use std::net::SocketAddr;
-
 use protocol::media::{Codec, MediaKind};
 use rtc_sdp::description::common::{Address, ConnectionInformation};
 use rtc_sdp::description::media::{MediaName, RangedPort};
@@ -40,13 +38,13 @@ pub(crate) fn offer(local: &LocalTransport, session: SessionIds, sections: &[Sec
         .map(|section| section.mid.as_str())
         .collect();
     let mut description = head(session, &mids).with_property_attribute("extmap-allow-mixed".to_owned());
-    let mut candidates = local.candidates.as_slice();
+    let mut candidates = candidates(local);
     for section in sections {
         let media = if section.payloads.is_empty() {
             refused(kind_word(section.kind), PROTOCOL, &["0".to_owned()], &section.mid)
         } else {
             let opened = open(section, PROTOCOL, None);
-            let opened = with_transport(opened, local, std::mem::take(&mut candidates), "actpass");
+            let opened = with_transport(opened, local, &std::mem::take(&mut candidates), "actpass");
             with_sources(opened.with_property_attribute("rtcp-rsize".to_owned()), section)
         };
         description = description.with_media(media);
@@ -74,13 +72,13 @@ pub(crate) fn answer(
     if offer.mixed {
         description = description.with_property_attribute("extmap-allow-mixed".to_owned());
     }
-    let mut candidates = local.candidates.as_slice();
+    let mut candidates = candidates(local);
     for (index, offered) in offer.sections.iter().enumerate() {
         let media = match sections.get(index).and_then(Option::as_ref) {
             None => refused(&offered.media, &offered.protocol, &offered.formats, &offered.mid),
             Some(section) => {
                 let mut media = open(section, &offered.protocol, Some(offered));
-                media = with_transport(media, local, std::mem::take(&mut candidates), "passive");
+                media = with_transport(media, local, &std::mem::take(&mut candidates), "passive");
                 if offered.reduced_rtcp {
                     media = media.with_property_attribute("rtcp-rsize".to_owned());
                 }
@@ -189,7 +187,7 @@ fn direction(flow: Flow) -> &'static str {
 fn with_transport(
     mut media: MediaDescription,
     local: &LocalTransport,
-    candidates: &[SocketAddr],
+    candidates: &[String],
     setup: &str,
 ) -> MediaDescription {
     let hex: Vec<String> = local
@@ -204,19 +202,38 @@ fn with_transport(
     with_candidates(media, candidates)
 }
 
-/// Host candidates, best first, and that there will be no others (RFC 8838 §8.2). Nothing when there are none.
-pub(super) fn with_candidates(mut media: MediaDescription, candidates: &[SocketAddr]) -> MediaDescription {
-    for (index, address) in candidates.iter().enumerate() {
-        // RFC 8445 §5.1.2.1, host of component 1.
-        let local_preference = 65_535 - u32::try_from(index).unwrap_or(u32::MAX).min(65_535);
-        let priority = (126 << 24) | (local_preference << 8) | 255;
-        let value = format!(
-            "{} 1 udp {priority} {} {} typ host",
-            index + 1,
-            address.ip(),
-            address.port()
-        );
-        media = media.with_candidate(value);
+/// Our host candidates, best first: those of UDP, then those of TCP, to which the other side connects (RFC 6544).
+pub(super) fn candidates(local: &LocalTransport) -> Vec<String> {
+    let udp = local
+        .candidates
+        .iter()
+        .zip(0_u32..)
+        // RFC 8445 §5.1.2.1.
+        .map(|(address, index)| ("udp", 126, 65_535 - index.min(65_535), address, ""));
+    let tcp = local
+        .candidates
+        .iter()
+        .zip(0_u32..)
+        .filter(|_| local.tcp)
+        // RFC 6544 §4.2: a type preference below that of UDP; passive is direction 4.
+        .map(|(address, index)| {
+            let preference = (4 << 13) + 8_191 - index.min(8_191);
+            ("tcp", 90, preference, address, " tcptype passive")
+        });
+    udp.chain(tcp)
+        .zip(1_u32..)
+        .map(|((protocol, kind, preference, address, role), foundation)| {
+            let priority: u32 = (kind << 24) | (preference << 8) | 255;
+            let (ip, port) = (address.ip(), address.port());
+            format!("{foundation} 1 {protocol} {priority} {ip} {port} typ host{role}")
+        })
+        .collect()
+}
+
+/// Candidates, and that there will be no others (RFC 8838 §8.2). Nothing when there are none.
+pub(super) fn with_candidates(mut media: MediaDescription, candidates: &[String]) -> MediaDescription {
+    for candidate in candidates {
+        media = media.with_candidate(candidate.clone());
     }
     if candidates.is_empty() {
         return media;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use protocol::id::{LessonId, PeerId, TrackId};
 use protocol::media::Codec;
 
+use super::paths::{Known, Selection};
 use super::{Credentials, Path};
 use crate::dtls::{Dtls, Identity, Keys};
 use crate::negotiated::{Extensions, Payload, RemoteTransport, Section};
@@ -15,11 +16,11 @@ use crate::receive::arrivals::Arrivals;
 use crate::receive::missing::Missing;
 use crate::receive::statistics::Statistics;
 
-/// Addresses a peer may be reached by at a time; the oldest goes.
+/// Paths a peer may be reached by at a time; the one that was checked longest ago goes.
 pub(super) const MAX_PATHS: usize = 8;
 /// A peer that is lost still gets media for so long (RFC 7675 §5.1): it may only be quiet, as players that neither check often nor
 /// send.
-const CONSENT: Duration = Duration::from_secs(30);
+pub(super) const CONSENT: Duration = Duration::from_secs(30);
 /// Reports go out this often.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// SSRC of what we send that belongs to no stream.
@@ -49,11 +50,11 @@ pub(super) struct Connection {
     pub(super) keys: Option<Box<Keys>>,
     /// Where we send to.
     pub(super) selected: Option<Path>,
-    /// Addresses that passed a check, oldest first.
-    pub(super) paths: Vec<Path>,
-    /// When something valid came last, from anywhere and by the selected path.
+    pub(super) selection: Option<Selection>,
+    /// Those that passed a check, the one of the last check last.
+    pub(super) paths: Vec<Known>,
+    /// When something valid came last, from anywhere.
     pub(super) last_valid: Instant,
-    pub(super) last_selected: Instant,
     pub(super) incoming: Vec<Incoming>,
     /// Which section an SSRC belongs to, and whether it is its RTX.
     pub(super) sources: HashMap<u32, (usize, bool)>,
@@ -83,9 +84,9 @@ impl Connection {
             dtls: Dtls::new(identity),
             keys: None,
             selected: None,
+            selection: None,
             paths: Vec::new(),
             last_valid: now,
-            last_selected: now,
             incoming: Vec::new(),
             sources: HashMap::new(),
             outgoing: Vec::new(),

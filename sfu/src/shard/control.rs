@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::connection::{Connection, Phase};
 use super::tap::TapFeed;
-use super::{Outlet, Relay, Shard};
+use super::{Outlet, Path, Relay, Shard};
 use crate::api::PeerStats;
 use crate::negotiated::{RemoteTransport, Section};
 use crate::srtp::Profile;
@@ -181,8 +181,8 @@ impl Shard {
             return;
         };
         self.by_ufrag.remove(&connection.local.ufrag);
-        for path in &connection.paths {
-            let key = (path.socket, path.remote);
+        for known in &connection.paths {
+            let key = known.path.key();
             // Another connection may have come from there since.
             if self.by_path.get(&key) == Some(&index) {
                 self.by_path.remove(&key);
@@ -227,6 +227,7 @@ impl Shard {
                         .keys
                         .as_ref()
                         .is_some_and(|keys| keys.profile == Profile::Gcm),
+                    transport: connection.selected.map(Path::transport),
                 };
                 (connection.peer, stats)
             })

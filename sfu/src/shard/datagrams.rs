@@ -2,15 +2,12 @@
 
 use std::time::Instant;
 
-use super::connection::{MAX_PATHS, Phase};
+use super::connection::Phase;
 use super::{Outlet, Path, Shard, Transmit};
 use crate::api::Event;
 use crate::dtls::Progress;
 use crate::ice::{self, Check, Incoming};
 use crate::srtp::Profile;
-
-/// A path that was silent for so long gives way to another one that passes checks.
-const PATH_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Shard {
     /// Takes a datagram. It is decrypted in place.
@@ -26,7 +23,7 @@ impl Shard {
             return;
         }
         let metrics = &self.config.metrics;
-        let Some(&index) = self.by_path.get(&(path.socket, path.remote)) else {
+        let Some(&index) = self.by_path.get(&path.key()) else {
             metrics.dropped_unknown.inc();
             return;
         };
@@ -79,37 +76,14 @@ impl Shard {
 
     /// A check passed: the address is the peer's.
     fn checked(&mut self, now: Instant, index: usize, path: Path, check: &Check, out: &mut dyn Outlet) {
-        let Some(connection) = self.connections.get_mut(index) else {
-            return;
-        };
-        if connection.phase == Phase::Closed {
-            return;
-        }
-        match connection
-            .paths
-            .iter_mut()
-            .find(|known| (known.socket, known.remote) == (path.socket, path.remote))
+        if self
+            .connections
+            .get(index)
+            .is_none_or(|connection| connection.phase == Phase::Closed)
         {
-            Some(known) => *known = path,
-            None => {
-                connection.paths.push(path);
-                if connection.paths.len() > MAX_PATHS {
-                    let old = connection.paths.remove(0);
-                    if self.by_path.get(&(old.socket, old.remote)) == Some(&index) {
-                        self.by_path.remove(&(old.socket, old.remote));
-                    }
-                }
-            }
+            return;
         }
-        self.by_path.insert((path.socket, path.remote), index);
-        let silent = now.saturating_duration_since(connection.last_selected) >= PATH_PATIENCE;
-        let same = connection
-            .selected
-            .is_some_and(|selected| (selected.socket, selected.remote) == (path.socket, path.remote));
-        if connection.selected.is_none() || check.nominated || silent || same {
-            connection.selected = Some(path);
-            connection.last_selected = now;
-        }
+        self.path_checked(now, index, path, check.nominated);
         self.valid(now, index, path, out);
         self.send_dtls(index, out);
         self.try_connect(now, index, out);
@@ -120,13 +94,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        connection.last_valid = now;
-        if connection
-            .selected
-            .is_some_and(|selected| selected.remote == path.remote)
-        {
-            connection.last_selected = now;
-        }
+        connection.heard(now, path);
         if connection.phase == Phase::Lost && connection.keys.is_some() {
             connection.phase = Phase::Up;
             connection.report_at = now;

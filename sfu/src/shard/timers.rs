@@ -96,10 +96,7 @@ impl Shard {
             return;
         }
         if now.saturating_duration_since(connection.last_valid) >= timeout {
-            let peer = connection.peer;
-            self.leave_up(index);
-            out.event(Event::PeerLost { peer });
-            self.stalls(now, index, out);
+            self.lost(index, out);
             return;
         }
         if connection.report_at <= now {
@@ -108,6 +105,24 @@ impl Shard {
         self.bandwidth_feedback(now, index, out);
         self.ask_missing(now, index, out);
         self.stalls(now, index, out);
+    }
+
+    /// A peer that was up is gone: by silence, or because its last path closed.
+    pub(super) fn lost(&mut self, index: usize, out: &mut dyn Outlet) {
+        self.leave_up(index);
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let peer = connection.peer;
+        out.event(Event::PeerLost { peer });
+        for incoming in &mut connection.incoming {
+            let track = incoming.track;
+            if let Some(stream) = &mut incoming.stream
+                && std::mem::take(&mut stream.flowing)
+            {
+                out.event(Event::TrackStalled { peer, track });
+            }
+        }
     }
 
     fn stalls(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {

@@ -9,6 +9,7 @@ use protocol::media::{Codec, MediaKind};
 use rtc_crypto::RTCCryptoProvider as _;
 
 use crate::dtls::{Dtls, Identity, Progress};
+use crate::framing;
 use crate::ice;
 use crate::negotiated::{Flow, LocalTransport, Section};
 use crate::rtcp::read::{self, Item};
@@ -36,6 +37,50 @@ pub fn stun(bytes: &[u8]) {
         answer.is_some_and(|answer| ice::is_stun(&answer)),
         "a check is answered"
     );
+}
+
+/// A stream of datagrams behind their lengths, as a TCP connection gives it: whatever the pieces it comes in, the same datagrams.
+///
+/// # Panics
+///
+/// When the engine has a bug.
+pub fn frames(bytes: &[u8]) {
+    let Some((piece, stream)) = bytes.split_first() else {
+        return;
+    };
+    let whole = read_frames(stream, stream.len().max(1));
+    let pieces = read_frames(stream, usize::from(*piece) + 1);
+    assert_eq!(whole, pieces);
+    let (datagrams, taken) = whole;
+    let mut again = Vec::new();
+    for datagram in &datagrams {
+        assert!(framing::append(&mut again, datagram));
+    }
+    assert_eq!(again, stream[..taken]);
+}
+
+/// The datagrams up to a bad length, and how many bytes they took.
+fn read_frames(stream: &[u8], piece: usize) -> (Vec<Vec<u8>>, usize) {
+    let (mut kept, mut datagrams, mut taken) = (Vec::new(), Vec::new(), 0);
+    for bytes in stream.chunks(piece) {
+        kept.extend_from_slice(bytes);
+        let mut at = 0;
+        loop {
+            match framing::first(&kept[at..]) {
+                Ok(Some(length)) => {
+                    at += framing::PREFIX;
+                    datagrams.push(kept[at..at + length].to_vec());
+                    at += length;
+                }
+                Ok(None) => break,
+                Err(_) => return (datagrams, taken + at),
+            }
+        }
+        kept.drain(..at);
+        taken += at;
+        assert!(kept.len() < framing::PREFIX + framing::LONGEST);
+    }
+    (datagrams, taken)
 }
 
 /// The password of the seeds' checks.
@@ -143,6 +188,7 @@ fn local() -> LocalTransport {
         pwd: PASSWORD.to_owned(),
         fingerprint: [7; 32],
         candidates: vec![SocketAddr::from(([192, 0, 2, 10], 7_000))],
+        tcp: true,
     }
 }
 

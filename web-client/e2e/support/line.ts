@@ -37,7 +37,7 @@ export class Line {
     return `http://localhost:${this.#port}`;
   }
 
-  /** Sends the page's media through the line: the candidates of every offer get the relay's ports. */
+  /** Sends the page's media through the line: the UDP candidates of every offer get the relay's ports, the TCP ones are taken out. */
   async use(page: Page): Promise<void> {
     const ports = this.#udp.map((relay, thread) => [this.#server.mediaPort + thread, relay.port] as const);
     await page.addInitScript((mapped) => {
@@ -46,7 +46,7 @@ export class Line {
       };
       const original = prototype.setRemoteDescription;
       prototype.setRemoteDescription = function (description) {
-        let sdp = description.sdp ?? "";
+        let sdp = (description.sdp ?? "").replace(/^a=candidate:\S+ \d+ tcp .*\r\n/gm, "");
         for (const [from, to] of mapped) sdp = sdp.replaceAll(` ${from} typ `, ` ${to} typ `);
         return original.call(this, { ...description, sdp });
       };

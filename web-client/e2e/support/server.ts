@@ -42,7 +42,7 @@ export async function until<T>(
 /** The real server with the demo district in a fresh data directory. */
 export class Server {
   readonly port: number;
-  /** First UDP port; the engine's threads take those after it. */
+  /** First port of media, UDP and TCP; the engine's threads take those after it. */
   readonly mediaPort: number;
   readonly data: string;
   #process: ChildProcess | null = null;
@@ -59,7 +59,7 @@ export class Server {
   /** `settings` are `TONGKE_*` variables beside what every test sets. */
   static async start(settings: Record<string, string> = {}): Promise<Server> {
     const data = await mkdtemp(join(tmpdir(), "tongke-e2e-"));
-    const server = new Server(await freeTcp(), await freeUdp(), data, settings);
+    const server = new Server(await freeTcp(), await freeMedia(), data, settings);
     await server.launch();
     return server;
   }
@@ -175,23 +175,24 @@ function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(own);
 }
 
-async function freeTcp(): Promise<number> {
+async function freeTcp(port = 0, host = "127.0.0.1"): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = createServer().once("error", reject);
-    socket.listen(0, "127.0.0.1", () => {
+    socket.listen(port, host, () => {
       const address = socket.address();
       socket.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
     });
   });
 }
 
-/** A UDP port with as many free after it as the engine may have threads. */
-async function freeUdp(): Promise<number> {
+/** A port, free for UDP and TCP, with as many after it as the engine may have threads. */
+async function freeMedia(): Promise<number> {
   const THREADS = 8;
-  return until("free UDP ports", async () => {
+  return until("free media ports", async () => {
     const first = await bound(0);
     if (first === null || first > 65_000) return null;
-    for (let next = first + 1; next < first + THREADS; next++) if ((await bound(next)) === null) return null;
+    for (let next = first; next < first + THREADS; next++)
+      if ((await bound(next)) === null || (await freeTcp(next, "0.0.0.0").catch(() => null)) === null) return null;
     return first;
   });
 }

@@ -1,5 +1,6 @@
 import type { Report } from "../generated/signal/Report";
 import type { Source } from "../generated/signal/Source";
+import type { Transport } from "../generated/signal/Transport";
 
 /** What is known of a stream at one moment, from getStats. */
 export interface StreamSample {
@@ -16,6 +17,8 @@ export interface StreamSample {
 /** What is known of the connection at one moment. */
 export interface ConnectionSample {
   rttMs: number;
+  /** What the selected pair of candidates runs over. */
+  transport: Transport | null;
   /** By the browser's id of the receiving track. */
   streams: ReadonlyMap<string, StreamSample>;
 }
@@ -24,7 +27,9 @@ export interface ConnectionSample {
 export async function sampleOf(connection: RTCPeerConnection): Promise<ConnectionSample> {
   const streams = new Map<string, StreamSample>();
   let rttMs = 0;
+  let transport: Transport | null = null;
   const stats = (await connection.getStats()) as unknown as Map<string, Record<string, unknown>>;
+  const selected = [...stats.values()].find((entry) => entry["type"] === "transport")?.["selectedCandidatePairId"];
   for (const entry of stats.values()) {
     if (entry["type"] === "inbound-rtp" && typeof entry["trackIdentifier"] === "string") {
       const rate = numberOf(entry["totalSamplesReceived"]);
@@ -36,11 +41,22 @@ export async function sampleOf(connection: RTCPeerConnection): Promise<Connectio
         playedSeconds: rate / 48_000,
         frozenMs: Math.round(numberOf(entry["totalFreezesDuration"]) * 1000),
       });
-    } else if (entry["type"] === "candidate-pair" && entry["nominated"] === true) {
+    } else if (entry["type"] === "candidate-pair" && isSelected(entry, selected)) {
       rttMs = Math.round(numberOf(entry["currentRoundTripTime"]) * 1000);
+      transport = transportOf(stats.get(String(entry["localCandidateId"])));
     }
   }
-  return { rttMs, streams };
+  return { rttMs, transport, streams };
+}
+
+/** A pair that was used before stays nominated. Firefox has no transport that says which it is. */
+function isSelected(pair: Record<string, unknown>, selected: unknown): boolean {
+  return selected === undefined ? pair["nominated"] === true : pair["id"] === selected;
+}
+
+function transportOf(candidate: Record<string, unknown> | undefined): Transport | null {
+  const protocol = candidate?.["protocol"];
+  return protocol === "udp" || protocol === "tcp" ? protocol : null;
 }
 
 function numberOf(value: unknown): number {
@@ -98,6 +114,7 @@ export class HealthMonitor {
       microphone_level: around.microphoneLevel,
       camera_works: around.cameraWorks,
       microphone_works: around.microphoneWorks,
+      transport: sample?.transport ?? null,
     };
   }
 }

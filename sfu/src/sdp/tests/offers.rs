@@ -23,9 +23,40 @@ fn a_section_the_client_refused_keeps_its_place_outside_the_bundle() {
 #[test]
 fn the_candidates_are_said_once_and_that_there_are_no_others() {
     let text = offer(&local(), SESSION, &teacher());
-    assert_eq!(text.matches("a=candidate:").count(), 2);
+    assert_eq!(text.matches("a=candidate:").count(), 4);
     assert_eq!(text.matches("a=end-of-candidates").count(), 1);
     assert_eq!(text.matches("a=ice-ufrag:Tk7m").count(), 5);
+}
+
+#[test]
+fn udp_is_preferred_to_tcp_and_ipv4_to_ipv6() {
+    let candidates = |local: &LocalTransport| -> Vec<(String, u32, String)> {
+        let text = offer(local, SESSION, &teacher());
+        let lines = text.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
+        lines
+            .map(|line| {
+                let fields: Vec<&str> = line.split(' ').collect();
+                (
+                    fields[2].to_owned(),
+                    fields[3].parse().expect("a number"),
+                    fields[4].to_owned(),
+                )
+            })
+            .collect()
+    };
+    let told = candidates(&local());
+    assert!(told.is_sorted_by(|a, b| a.1 > b.1), "{told:?}");
+    let kinds: Vec<(&str, &str)> = told
+        .iter()
+        .map(|(kind, _, ip)| (kind.as_str(), ip.as_str()))
+        .collect();
+    let (four, six) = ("192.0.2.10", "2001:db8::10");
+    assert_eq!(kinds, [("udp", four), ("udp", six), ("tcp", four), ("tcp", six)]);
+    let without = LocalTransport {
+        tcp: false,
+        ..local()
+    };
+    assert!(candidates(&without).iter().all(|(kind, ..)| kind == "udp"));
 }
 
 #[test]

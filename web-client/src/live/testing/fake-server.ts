@@ -102,6 +102,7 @@ export function peer(id: string, changes: Partial<Peer> = {}): Peer {
       microphone_level: 0,
       camera_works: true,
       microphone_works: true,
+      transport: "udp",
     },
     tracks: [],
     ...changes,
