@@ -15,14 +15,25 @@ const AROUND: Surroundings = {
 
 function sample(streams: Record<string, Partial<StreamSample>>, rttMs = 40): ConnectionSample {
   const blank: StreamSample = { kind: "video", packets: 0, lost: 0, frames: 0, playedSeconds: 0, frozenMs: 0 };
-  return { rttMs, transport: "tcp", streams: new Map(Object.entries(streams).map(([id, stream]) => [id, { ...blank, ...stream }])) };
+  return {
+    rttMs,
+    transport: "tcp",
+    streams: new Map(Object.entries(streams).map(([id, stream]) => [id, { ...blank, ...stream }])),
+  };
 }
 
 it("hears and sees while both grow, and says so when they stop", () => {
   const monitor = new HealthMonitor();
   monitor.report(sample({ sound: { packets: 10 }, picture: { frames: 5 } }), AROUND);
   const good = monitor.report(sample({ sound: { packets: 110 }, picture: { frames: 55, frozenMs: 300 } }), AROUND);
-  expect(good).toMatchObject({ hears: true, sees: true, frozen_ms: 300, rtt_ms: 40, transport: "tcp", microphone_level: 12 });
+  expect(good).toMatchObject({
+    hears: true,
+    sees: true,
+    frozen_ms: 300,
+    rtt_ms: 40,
+    transport: "tcp",
+    microphone_level: 12,
+  });
   const stopped = sample({ sound: { packets: 110 }, picture: { frames: 55 } });
   expect(monitor.report(stopped, AROUND)).toMatchObject({ hears: false, sees: true });
   expect(monitor.report(stopped, AROUND)).toMatchObject({ hears: false, sees: false });
