@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::probe::{Probe, ProbeId};
 
-use self::control::{Control, FLOOR};
+use self::control::{Control, FLOOR, LEAST_SHARE};
 use self::delay::{Delay, Usage};
 use self::feedback::{FarClock, Feedback, Status};
 use self::loss::{Loss, Verdict};
@@ -40,6 +40,9 @@ const AFTER_CUT: f64 = 150_000.0;
 
 /// After a decrease no probe for so long.
 const CALM_US: u64 = 1_000_000;
+
+/// A queue that stands while so much of the estimate arrives is ours.
+const OURS: f64 = 0.8;
 
 /// A decrease to less than this share is news: the search for more begins anew.
 const COLLAPSE: f64 = 0.7;
@@ -68,6 +71,8 @@ pub(crate) struct Bandwidth {
     prober: Prober,
     /// Feedback came at least once.
     answered: bool,
+    /// The first packet that feedback has not told of.
+    told: Option<u64>,
     /// The packet before was a probe's.
     after_probe: bool,
     /// The estimate before it was lowered for loss that may yet turn out to be none of ours.
@@ -111,6 +116,7 @@ impl Bandwidth {
             control: Control::new(),
             prober: Prober::default(),
             answered: false,
+            told: None,
             after_probe: false,
             before_loss: None,
             silence: Silence::default(),
@@ -149,6 +155,7 @@ impl Bandwidth {
             self.arriving = Throughput::default();
             self.delay = Delay::default();
         }
+        self.untold(feedback.base, reference_us);
         let mut newest = None;
         feedback.each(|number, status| match status {
             Status::Missing(run) => self.missing(now_us, number, run),
@@ -157,9 +164,27 @@ impl Bandwidth {
             }
         });
         if let Some(newest) = newest {
+            self.told = self.told.max(Some(newest + 1));
             self.heard(now_us, newest);
         }
         Ok(())
+    }
+
+    /// Feedback about the packets before `base` may have been lost: they are taken to have arrived as others do.
+    fn untold(&mut self, base: u16, arrival_us: i64) {
+        let Some((base, _)) = self.history.get(base) else {
+            return;
+        };
+        let told = self.told.unwrap_or(base);
+        self.told = Some(told.max(base));
+        let run = base.saturating_sub(told);
+        if run > 0 && run < u64::from(u16::MAX) {
+            let packets = self.history.range((base - run) as u16, run as u16);
+            let unknown = packets.filter(|packet| packet.fate == Fate::Unknown);
+            let bytes: u32 = unknown.map(|packet| u32::from(packet.bytes)).sum();
+            let bytes = f64::from(bytes) * (1.0 - self.loss.recent());
+            self.arriving.arrived(arrival_us, bytes as u32);
+        }
     }
 
     fn missing(&mut self, now_us: u64, first: u16, run: u16) {
@@ -167,6 +192,7 @@ impl Bandwidth {
             if packet.fate == Fate::Unknown {
                 packet.fate = Fate::Missing;
                 self.loss.told(*packet, packet.at_us(now_us), true);
+                self.prober.missing(packet.probe);
             }
         }
     }
@@ -185,7 +211,7 @@ impl Bandwidth {
         if let Some(before) = self.silence.before.take() {
             self.back(now_us, before);
         }
-        self.arriving.arrived(arrival_us, packet.bytes);
+        self.arriving.arrived(arrival_us, u32::from(packet.bytes));
         if packet.probe != 0 {
             self.after_probe = true;
             self.prober.arrived(packet.probe, arrival_us, packet.bytes);
@@ -230,23 +256,32 @@ impl Bandwidth {
         let passing = 1.0 - self.loss.inherent();
         let arriving = self.arriving.rate().map(|rate| rate / passing);
         let round_trip = self.round_trip_s();
+        // Loss there may be anyway; but it is what a full queue does, and where we use all we may, the queue is ours.
+        let ours = self.loss.exceeds() || arriving.is_some_and(|rate| rate > OURS * self.control.estimate());
+        let stands = self.delay.stands(now_us) && ours;
         match self.delay.usage() {
-            Usage::Over => {
-                let before = self.control.overuse(now_us, arriving, round_trip);
+            usage if usage == Usage::Over || stands => {
+                let before = self
+                    .control
+                    .overuse(now_us, arriving, self.delay.queue_ms(), round_trip);
                 self.lowered(now_us, before);
             }
             Usage::Normal if !self.delay.queued() => self.control.grow(now_us, arriving, round_trip),
-            Usage::Normal | Usage::Under => self.control.grow(now_us, None, round_trip),
+            _ => self.control.grow(now_us, None, round_trip),
         }
     }
 
     fn found(&mut self, now_us: u64, found: Found) {
         self.control.proven(now_us, found.rate);
-        if found.full {
+        if found.asked {
+            let verdict = self.loss.probed(now_us, found.arrived);
+            self.judge(now_us, verdict);
+        } else if found.full {
             self.control.full(now_us, found.arrived);
+            let least = LEAST_SHARE * self.control.estimate();
+            let before = self.control.lower(now_us, found.rate.max(least));
+            self.lowered(now_us, before);
         }
-        let verdict = self.loss.probed(now_us, found.arrived);
-        self.judge(now_us, verdict);
     }
 
     fn judge(&mut self, now_us: u64, verdict: Verdict) {
@@ -273,7 +308,7 @@ impl Bandwidth {
         if self.control.estimate() < COLLAPSE * before {
             self.prober.restart(now_us, now_us + CALM_US);
         } else {
-            self.prober.delay(now_us + CALM_US);
+            self.prober.soon(now_us + CALM_US);
         }
     }
 

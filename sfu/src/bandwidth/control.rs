@@ -5,8 +5,13 @@ use super::INITIAL;
 /// Share of what arrives that a growing queue leaves us.
 const DECREASE: f64 = 0.85;
 
-/// One decrease takes no more than this, so that one odd measurement does not ruin the rate.
-const LEAST_SHARE: f64 = 0.5;
+/// One decrease takes no more than this, so that one odd measurement does not ruin the rate, but where the queue is long.
+pub(super) const LEAST_SHARE: f64 = 0.5;
+
+const LONG_MS: f64 = 100.0;
+
+/// A ceiling is believed in a decrease so long after the last.
+const TRUST_US: u64 = 1_000_000;
 
 /// Growth per second far from the known capacity.
 const GROWTH: f64 = 1.08;
@@ -19,12 +24,12 @@ const FEEDBACK_S: f64 = 0.1;
 const NEAR: f64 = 0.1;
 
 /// Less of the estimate than this in use proves nothing about more.
-const USED: f64 = 0.85;
+const USED: f64 = 0.9;
 
 /// After a decrease the queue gets so long, and one round trip, to answer.
 const PATIENCE_US: u64 = 150_000;
 
-/// What a probe found full is not exceeded by growth for this long.
+/// What got through a full line is not exceeded by growth for this long.
 const CEILING_US: u64 = 10_000_000;
 
 /// Least and most the estimate can be.
@@ -38,7 +43,7 @@ pub(super) struct Control {
     decreased_us: Option<u64>,
     /// What arrived when a queue last grew.
     capacity: Option<f64>,
-    /// What a probe found to be all, and until when that counts.
+    /// What got through when the line was full, and until when that counts.
     ceiling: Option<(f64, u64)>,
 }
 
@@ -62,16 +67,36 @@ impl Control {
         self.decreased_us.map_or(u64::MAX, |at| now_us.saturating_sub(at))
     }
 
-    /// A queue grows while `arriving` gets through. Gives the estimate before if this lowers it.
-    pub(super) fn overuse(&mut self, now_us: u64, arriving: Option<f64>, round_trip_s: f64) -> Option<f64> {
+    /// There is a queue of so many ms that grows or stands while `arriving` gets through. Gives the estimate before if this lowers
+    /// it.
+    pub(super) fn overuse(
+        &mut self,
+        now_us: u64,
+        arriving: Option<f64>,
+        queue_ms: f64,
+        round_trip_s: f64,
+    ) -> Option<f64> {
         let patience = PATIENCE_US + (round_trip_s * 1e6) as u64;
         if self.calm_us(now_us) < patience {
             return None;
         }
         let before = self.estimate;
-        let target = arriving.map_or(LEAST_SHARE * before, |arriving| DECREASE * arriving);
-        self.capacity = arriving.or(self.capacity);
-        self.lower(now_us, target.max(LEAST_SHARE * before))
+        let mut target = arriving.map_or(LEAST_SHARE * before, |arriving| DECREASE * arriving);
+        if let Some((ceiling, until_us)) = self.ceiling
+            && now_us < until_us
+            && self.calm_us(now_us) > TRUST_US
+        {
+            // Less arrives because less was sent: what got through when the line was full says more.
+            target = target.max(DECREASE * ceiling);
+        }
+        if queue_ms < LONG_MS {
+            target = target.max(LEAST_SHARE * before);
+        }
+        if let Some(arriving) = arriving {
+            self.capacity = Some(arriving);
+            self.full(now_us, arriving);
+        }
+        self.lower(now_us, target)
     }
 
     /// The line carries no more than `rate`. Gives the estimate before if this lowers it.
@@ -120,12 +145,10 @@ impl Control {
         self.capacity = self
             .capacity
             .filter(|capacity| arriving < capacity * (1.0 + NEAR));
-        self.ceiling = self
-            .ceiling
-            .filter(|(rate, until)| now_us < *until && arriving < *rate);
+        self.ceiling = self.ceiling.filter(|(_, until)| now_us < *until);
         let mut bound = arriving / USED;
         if let Some((ceiling, _)) = self.ceiling {
-            bound = bound.min(ceiling);
+            bound = bound.min(ceiling.max(arriving));
         }
         let fast = self.estimate * (GROWTH.powf(passed_s) - 1.0);
         let slow = STEP_BITS * passed_s / (round_trip_s + FEEDBACK_S);

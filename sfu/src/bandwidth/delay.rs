@@ -35,6 +35,19 @@ const FAR_OFF: f64 = 15.0;
 /// Delay above the shortest that is no queue worth the name, in ms, beside its noise.
 const NO_QUEUE_MS: f64 = 12.0;
 
+/// A queue this long, beside noise, has to drain; it is looked at this often, and has to have shrunk to this share.
+const STANDING_MS: f64 = 70.0;
+const LOOK_US: u64 = 500_000;
+const SHRUNK: f64 = 0.8;
+
+/// A queue that stood for so many looks is not ours: the way is longer than it was, or others fill it.
+const MOST_LOOKS: u32 = 5;
+
+/// A delay above that at the beginning of overuse, in ms: less is one frame larger than another.
+const GROWN_MS: f64 = 8.0;
+/// With so much more the next burst is not waited for.
+const MUCH_MS: f64 = 40.0;
+
 /// The shortest time is taken over one to two of these.
 const SHORTEST_US: u64 = 10_000_000;
 
@@ -77,6 +90,14 @@ pub(super) struct Delay {
     over: Option<(f64, u32)>,
     last_arrival_ms: f64,
     usage: Usage,
+    standing: Option<Standing>,
+}
+
+/// A long queue, as it was when it was looked at last.
+struct Standing {
+    at_us: u64,
+    queue_ms: f64,
+    looks: u32,
 }
 
 impl Delay {
@@ -131,6 +152,32 @@ impl Delay {
     /// A queue stands on the way.
     pub(super) fn queued(&self) -> bool {
         self.queue_ms() > NO_QUEUE_MS + 2.0 * self.noise_ms
+    }
+
+    /// Whether a long queue stands: it does not grow any more, because it is full or we send just what passes, nor does it drain.
+    /// To be asked at each feedback; tells it once for each look.
+    pub(super) fn stands(&mut self, now_us: u64) -> bool {
+        let queue_ms = self.queue_ms();
+        if queue_ms < STANDING_MS + self.noise_ms {
+            self.standing = None;
+            return false;
+        }
+        let last = self.standing.get_or_insert(Standing {
+            at_us: now_us,
+            queue_ms,
+            looks: 0,
+        });
+        if now_us - last.at_us < LOOK_US {
+            return false;
+        }
+        let stands = queue_ms > SHRUNK * last.queue_ms;
+        last.looks = if stands { last.looks + 1 } else { 0 };
+        (last.at_us, last.queue_ms) = (now_us, queue_ms);
+        if last.looks > MOST_LOOKS {
+            self.shortest_ms = (self.smooth_ms, self.smooth_ms);
+            self.standing = None;
+        }
+        stands
     }
 
     fn judge(&mut self, burst: &Burst) {
@@ -189,7 +236,8 @@ impl Delay {
             let (begin_ms, bursts) = self.over.unwrap_or((self.raw_ms, 0));
             self.over = Some((begin_ms, bursts + 1));
             // A queue that one large frame left behind shrinks at once though the smoothed delay still rises.
-            let growing = bursts >= 2 && self.raw_ms > begin_ms;
+            let grown_ms = self.raw_ms - begin_ms;
+            let growing = bursts >= 2 && grown_ms > GROWN_MS || bursts >= 1 && grown_ms > MUCH_MS;
             self.usage = if growing { Usage::Over } else { Usage::Normal };
         } else {
             self.usage = Usage::Normal;

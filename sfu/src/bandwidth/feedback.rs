@@ -10,7 +10,7 @@ const DELTA_US: i64 = 250;
 
 /// A feedback packet that has been read through once: nothing of it is cut off.
 pub(super) struct Feedback<'a> {
-    base: u16,
+    pub(super) base: u16,
     count: u16,
     /// 24 bits, wraps every 12 days.
     pub(super) reference: u32,

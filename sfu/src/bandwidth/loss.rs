@@ -18,15 +18,23 @@ const LONG_US: u64 = 1_000_000;
 const EXCESS: f64 = 0.05;
 const DEVIATIONS: f64 = 3.0;
 
+/// Loss beyond the inherent that supports another suspicion.
+const NOTABLE: f64 = 0.02;
+
 /// More loss than this is never taken for nature.
-const MOST_INHERENT: f64 = 0.35;
+const MOST_INHERENT: f64 = 0.25;
 
-/// Share of a window in what is taken for inherent, when it is more and when it is less.
-const LEARN_UP: f64 = 0.05;
-const LEARN_DOWN: f64 = 0.2;
+/// Share of a window in what is taken for inherent.
+const LEARN: f64 = 0.1;
 
-/// More by this when a probe is sent refutes that the line is full.
-const SCALES: f64 = 1.25;
+/// A line that overflowed gets this share of what passed, to let its queue drain and to see whether that helps.
+const MARGIN: f64 = 0.92;
+
+/// With less loss than this share of what it was, a decrease has helped.
+const HELPED: f64 = 0.75;
+
+/// So much more getting through in a probe refutes that the line is full.
+const SCALES: f64 = 1.2;
 
 /// Without a probe's answer in this time the loss is taken for ours.
 const SUSPICION_US: u64 = 2_000_000;
@@ -54,6 +62,8 @@ pub(super) struct Suspicion {
 #[derive(Default)]
 pub(super) struct Loss {
     window: Window,
+    /// What was sent in the window before, in bits per second.
+    rate: f64,
     inherent: f64,
     recent: f64,
     suspicion: Option<Suspicion>,
@@ -111,6 +121,11 @@ impl Loss {
         self.inherent
     }
 
+    /// More is lost lately than the line loses by nature.
+    pub(super) fn exceeds(&self) -> bool {
+        self.recent > self.inherent + NOTABLE
+    }
+
     /// Share of packets lost lately.
     pub(super) fn recent(&self) -> f64 {
         self.recent
@@ -126,23 +141,28 @@ impl Loss {
         }
         let window = std::mem::take(&mut self.window);
         let packets = f64::from(window.packets);
+        let rate = window.bytes as f64 * 8e6 / span_us as f64;
         let share = f64::from(window.lost) / packets;
         self.recent += 0.5 * (share - self.recent);
         let excess = share - self.inherent;
         let likely = self.inherent.max(0.01);
         let chance = DEVIATIONS * (likely * (1.0 - likely) / packets).sqrt();
         if excess < chance.max(EXCESS) {
-            let learn = if excess > 0.0 { LEARN_UP } else { LEARN_DOWN };
-            self.inherent += learn * excess;
+            // Loss that rises while more and more is sent is not the line's nature.
+            if excess < 0.0 || rate <= self.rate {
+                self.inherent += LEARN * excess;
+            }
+            self.rate = rate;
             self.suspicion = None;
             self.tested = None;
             return Verdict::Fine;
         }
-        let rate = window.bytes as f64 * 8e6 / span_us as f64;
+        self.rate = rate;
         let passes = rate * (1.0 - excess);
         if let Some((left, before)) = self.tested
-            && rate < 1.1 * left
-            && share > 0.6 * before
+            && rate < 1.05 * left
+            && share > HELPED * before
+            && share < MOST_INHERENT
             && !queued
         {
             self.accept(share);
@@ -153,17 +173,14 @@ impl Loss {
             passes,
             since_us: now_us,
         });
-        if queued || now_us.saturating_sub(suspicion.since_us) > SUSPICION_US {
+        let unanswered = now_us.saturating_sub(suspicion.since_us) > SUSPICION_US;
+        if unanswered || share > MOST_INHERENT {
             return self.guilty(now_us, share, passes);
         }
-        if suspicion.since_us == now_us {
-            Verdict::Ask(rate)
-        } else {
-            Verdict::Fine
-        }
+        Verdict::Ask(rate)
     }
 
-    /// A probe got `arrived` through, in bits per second without counting what the line loses by nature.
+    /// The probe that was asked for got `arrived` through, in bits per second without counting what the line loses by nature.
     pub(super) fn probed(&mut self, now_us: u64, arrived: f64) -> Verdict {
         let Some(suspicion) = self.suspicion else {
             return Verdict::Fine;
@@ -172,7 +189,8 @@ impl Loss {
             self.accept(suspicion.share);
             return Verdict::Fine;
         }
-        self.guilty(now_us, suspicion.share, suspicion.passes)
+        let passes = suspicion.passes.max(arrived);
+        self.guilty(now_us, suspicion.share, passes)
     }
 
     fn accept(&mut self, share: f64) {
@@ -182,8 +200,9 @@ impl Loss {
     }
 
     fn guilty(&mut self, now_us: u64, share: f64, passes: f64) -> Verdict {
+        let left = MARGIN * passes;
         self.forget(now_us);
-        self.tested = Some((passes, share));
-        Verdict::Full(passes)
+        self.tested = Some((left, share));
+        Verdict::Full(left)
     }
 }

@@ -36,7 +36,10 @@ const LEAST_BYTES: f64 = 5_000.0;
 /// A probe reaches for this much more.
 const FACTOR: f64 = 2.0;
 
-/// … but not above this share of what is wanted.
+/// A probe that was asked for reaches for this much more than was asked.
+const ASKED_FACTOR: f64 = 1.5;
+
+/// No probe for headroom reaches above this share of what is wanted.
 const ABOVE_WANT: f64 = 1.15;
 
 /// Share of what was wanted that is as good as all of it.
@@ -62,6 +65,9 @@ const BURST_US: u64 = 1_500;
 /// Share of the sending rate that still counts as all; below it the line was full.
 const ALL: f64 = 0.9;
 
+/// A probe that is longer by this many times the noise when it arrives met a queue.
+const STRETCH: f64 = 2.0;
+
 /// A full line is used to this share.
 const UTILISATION: f64 = 0.95;
 
@@ -70,6 +76,9 @@ struct Cluster {
     id: ProbeId,
     rate: f64,
     bytes: f64,
+    asked: bool,
+    /// How much arrivals differed when it began.
+    noise_us: f64,
     /// Until when media counts.
     until_us: u64,
     sent: Sending,
@@ -81,6 +90,7 @@ struct Sending {
     /// First and last packet.
     times_us: Option<(u64, u64)>,
     bytes: u64,
+    packets: u32,
     /// Those of the last burst: they took no time yet.
     burst: u64,
     burst_us: u64,
@@ -92,6 +102,8 @@ struct Sending {
 struct Arriving {
     times_us: Option<(i64, i64)>,
     packets: u32,
+    /// Of those feedback told that they did not come.
+    missing: u32,
     bytes: u64,
     /// Bytes of the first packet: it took no time.
     first: u64,
@@ -106,6 +118,8 @@ pub(super) struct Found {
     pub(super) arrived: f64,
     /// The line was full.
     pub(super) full: bool,
+    /// It was asked for.
+    pub(super) asked: bool,
 }
 
 /// What decides whether to probe.
@@ -146,14 +160,15 @@ impl Prober {
         self.asked = None;
     }
 
-    /// Not before this.
-    pub(super) fn delay(&mut self, until_us: u64) {
-        self.next_us = self.next_us.map(|next| next.max(until_us));
+    /// The next is due then.
+    pub(super) fn soon(&mut self, at_us: u64) {
+        self.next_us = self.next_us.map(|_| at_us);
     }
 
     /// Asks for a probe above this rate, now.
     pub(super) fn ask(&mut self, rate: f64) {
-        if self.next_us.is_some() {
+        let asked = self.cluster.as_ref().is_some_and(|cluster| cluster.asked);
+        if self.next_us.is_some() && !asked {
             self.asked = Some(rate);
         }
     }
@@ -172,8 +187,9 @@ impl Prober {
         if self.cluster.is_some() {
             return None;
         }
-        let rate = if let Some(asked) = self.asked.take() {
-            FACTOR * asked
+        let asked = self.asked.take();
+        let rate = if let Some(asked) = asked {
+            ASKED_FACTOR * asked
         } else {
             let due = self.next_us.is_some_and(|next| next <= now_us);
             if !due || conditions.estimate >= SATISFIED * conditions.want {
@@ -196,6 +212,8 @@ impl Prober {
             id,
             rate,
             bytes,
+            asked: asked.is_some(),
+            noise_us: 1_000.0 * conditions.noise_ms,
             until_us: now_us + (1.5 * duration_us) as u64,
             sent: Sending::default(),
             arrived: Arriving::default(),
@@ -235,6 +253,7 @@ impl Prober {
         }
         sent.times_us = Some((first, now_us));
         sent.bytes += bytes as u64;
+        sent.packets += 1;
         sent.burst += bytes as u64;
         sent.last = number;
     }
@@ -252,6 +271,13 @@ impl Prober {
         arrived.times_us = Some((first.min(arrival_us), last.max(arrival_us)));
         arrived.packets += 1;
         arrived.bytes += u64::from(bytes);
+    }
+
+    /// A packet with this mark did not arrive.
+    pub(super) fn missing(&mut self, mark: u8) {
+        if let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.id.mark() == mark) {
+            cluster.arrived.missing += 1;
+        }
     }
 
     /// Feedback reached `number`. Gives what the probe found if that was all of it; `inherent` is the share lost by nature.
@@ -277,16 +303,15 @@ impl Prober {
         let Cluster {
             rate,
             bytes,
+            asked,
+            noise_us,
             sent,
             arrived,
             ..
         } = self.cluster.take()?;
         let (first, last) = arrived.times_us?;
         let all = sent.bytes as f64;
-        if arrived.packets < LEAST_PACKETS
-            || (arrived.bytes as f64) < LEAST_SHARE * all
-            || all < LEAST_SHARE * bytes
-        {
+        if arrived.packets < LEAST_PACKETS || all < LEAST_SHARE * bytes {
             return None;
         }
         let sending_us = sent.times_us.map_or(0, |(first, last)| last - first);
@@ -297,7 +322,14 @@ impl Prober {
         };
         let arriving_us = (last - first).max(1) as f64;
         let arriving = (arrived.bytes - arrived.first) as f64 * 8e6 / arriving_us / (1.0 - inherent);
-        let full = arriving < ALL * sending;
+        // Where feedback was lost, more arrived than is known.
+        let told = f64::from(arrived.packets + arrived.missing) > ALL * f64::from(sent.packets);
+        let less = arriving < ALL * sending;
+        if less && !told {
+            return None;
+        }
+        // Noise stretches a probe as well as a queue does.
+        let full = less && arriving_us - sending_us as f64 > STRETCH * noise_us;
         let found = Found {
             rate: if full {
                 UTILISATION * arriving
@@ -306,8 +338,9 @@ impl Prober {
             },
             arrived: arriving.min(sending),
             full,
+            asked,
         };
-        if !full {
+        if !full && !asked {
             self.searching_us = now_us;
             self.next_us = Some(now_us);
         }

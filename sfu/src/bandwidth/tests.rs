@@ -1,3 +1,6 @@
 //! The estimate on simulated lines, in virtual time.
 
+mod clients;
+mod line;
+mod lines;
 mod wire;

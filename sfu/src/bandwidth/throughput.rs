@@ -19,7 +19,7 @@ pub(super) struct Throughput {
 
 impl Throughput {
     /// A packet arrived.
-    pub(super) fn arrived(&mut self, arrival_us: i64, bytes: u16) {
+    pub(super) fn arrived(&mut self, arrival_us: i64, bytes: u32) {
         let bucket = arrival_us.div_euclid(BUCKET_US);
         let (first, newest) = self.span.unwrap_or((bucket, bucket));
         if bucket <= newest - BUCKETS as i64 {
@@ -29,7 +29,7 @@ impl Throughput {
         for fresh in (newest + 1..=bucket).rev().take(BUCKETS) {
             self.bytes[slot(fresh)] = 0;
         }
-        self.bytes[slot(bucket)] += u32::from(bytes);
+        self.bytes[slot(bucket)] += bytes;
         self.span = Some((first, newest.max(bucket)));
     }
 

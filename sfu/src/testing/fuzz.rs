@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use protocol::media::{Codec, MediaKind};
 use rtc_crypto::RTCCryptoProvider as _;
 
+use crate::bandwidth::Bandwidth;
 use crate::dtls::{Dtls, Identity, Progress};
 use crate::framing;
 use crate::ice;
@@ -135,10 +136,25 @@ pub fn rtp(bytes: &[u8]) {
 /// When the engine has a bug.
 pub fn rtcp(bytes: &[u8]) {
     let mut items = 0_usize;
+    let start = Instant::now();
+    let mut bandwidth = Bandwidth::new(start);
+    bandwidth.want(3_000_000);
     let _ = read::each(bytes, |item| {
         items += 1;
-        if let Item::Nack { pairs, .. } = item {
-            items += read::nacked(pairs).count();
+        match item {
+            Item::Nack { pairs, .. } => items += read::nacked(pairs).count(),
+            Item::TransportFeedback { fci } => {
+                let now = start + items as u32 * Duration::from_millis(100);
+                for _ in 0..10 {
+                    bandwidth.sent(now, 1_200, None);
+                }
+                let _ = bandwidth.feedback(now, fci);
+                bandwidth.handle_timeout(now);
+                let _ = bandwidth.probe(now);
+                assert!(bandwidth.estimate().is_none_or(|rate| rate >= 50_000));
+            }
+            Item::Remb { bits_per_second } => bandwidth.remb(start, bits_per_second.max(50_000)),
+            _ => {}
         }
     });
     // Each thing takes some bytes: a small packet cannot ask for much work.
