@@ -40,10 +40,13 @@ pub(super) struct LineArgs {
     /// ... for so many seconds.
     #[arg(long, requires = "cut_at")]
     cut_for: Option<f64>,
+    /// The line's NAT gives another port towards the server after so many seconds.
+    #[arg(long)]
+    rebind_at: Option<f64>,
     /// TOML file of steps: a line that changes over time, and is not the same both ways. See docs/LOADTEST.md.
     #[arg(
         long,
-        conflicts_with_all = ["loss", "burst", "delay_ms", "jitter_ms", "reorder", "kbps", "cut_at"]
+        conflicts_with_all = ["loss", "burst", "delay_ms", "jitter_ms", "reorder", "kbps", "cut_at", "rebind_at"]
     )]
     line: Option<PathBuf>,
     /// Seed of the line's fate, and of arrivals.
@@ -51,7 +54,8 @@ pub(super) struct LineArgs {
     pub(super) seed: u64,
 }
 
-fn part(text: &str) -> Result<f64, String> {
+/// A part of something.
+pub(super) fn part(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),
         _ => Err("a number from 0 to 1 is needed".to_owned()),
@@ -75,18 +79,20 @@ impl LineArgs {
             }),
             cut: false,
         };
+        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).context("not a time in seconds");
         let mut steps = vec![Step {
             at: Duration::ZERO,
             is,
         }];
         if let (Some(at), Some(lasts)) = (self.cut_at, self.cut_for) {
-            let seconds =
-                |seconds: f64| Duration::try_from_secs_f64(seconds).context("not a time in seconds");
             let (at, ends) = (seconds(at)?, seconds(at + lasts)?);
             let cut = Impairment { cut: true, ..is };
             steps.extend([Step { at, is: cut }, Step { at: ends, is }]);
         }
-        Ok(Line::both(&Script::new(steps)))
+        Ok(Line {
+            rebinds: self.rebind_at.map(seconds).transpose()?.into_iter().collect(),
+            ..Line::both(&Script::new(steps))
+        })
     }
 
     /// A line to lead media over; `None` when it would be a perfect one.
@@ -131,6 +137,7 @@ mod tests {
             &["--queue-ms", "5"],
             &["--kbps", "0"],
             &["--line", "x.toml", "--loss", "0.1"],
+            &["--line", "x.toml", "--rebind-at", "1"],
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
@@ -144,5 +151,7 @@ mod tests {
         let at = |seconds| up.at(Duration::from_secs_f64(seconds));
         assert!(!at(0.9).cut && at(1.0).cut && at(3.4).cut && !at(3.5).cut);
         assert_eq!(at(3.5).delay, Duration::from_millis(9));
+        let rebind = parse(&["--rebind-at", "20"]).expect("good").bad_line();
+        assert!(rebind.expect("good").is_some(), "it is no perfect line");
     }
 }

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
-
-use super::loss::Fortune;
+use super::passage::Passage;
 use super::script::{Rate, Script};
 
 /// Packets on the way at most; the line drops what is beyond, as a router's queue does.
@@ -30,14 +27,7 @@ pub struct Fate {
 /// One direction of a line.
 #[derive(Debug)]
 pub struct Queue<P> {
-    script: Script,
-    start: Instant,
-    chance: StdRng,
-    fortune: Fortune,
-    /// When the narrow place has let through what went in.
-    free_at: Instant,
-    /// When the last packet comes that keeps its place.
-    last: Instant,
+    passage: Passage,
     /// By the time they come, and in their order.
     on_the_way: BTreeMap<(Instant, u64), P>,
     number: u64,
@@ -49,12 +39,7 @@ impl<P> Queue<P> {
     #[must_use]
     pub fn new(script: Script, start: Instant, seed: u64) -> Self {
         Self {
-            script,
-            start,
-            chance: StdRng::seed_from_u64(seed),
-            fortune: Fortune::default(),
-            free_at: start,
-            last: start,
+            passage: Passage::new(script, start, seed),
             on_the_way: BTreeMap::new(),
             number: 0,
             fate: Fate::default(),
@@ -63,11 +48,11 @@ impl<P> Queue<P> {
 
     /// A packet of so many `bytes` goes in.
     pub fn push(&mut self, now: Instant, bytes: usize, packet: P) {
-        let is = self.script.at(now.saturating_duration_since(self.start));
+        let is = self.passage.at(now);
         // Chance is drawn for every packet, so that an outage does not change who is lost after it.
-        let lost = self.fortune.loses(&is.loss, &mut self.chance);
-        let more = is.jitter.mul_f64(self.chance.random());
-        let overtaken = self.chance.random_bool(is.reorder.clamp(0.0, 1.0));
+        let lost = self.passage.loses(&is.loss);
+        let more = self.passage.jitter(&is);
+        let overtaken = self.passage.overtaken(&is);
         if is.cut {
             self.fate.cut += 1;
             return;
@@ -81,12 +66,12 @@ impl<P> Queue<P> {
             self.fate.lost += 1;
             return;
         }
-        let mut due = (through + is.delay + more).max(self.last);
-        if overtaken {
-            due += OVERTAKEN_BY;
+        let due = through + is.delay + more;
+        let due = if overtaken {
+            self.passage.after_others(due) + OVERTAKEN_BY
         } else {
-            self.last = due;
-        }
+            self.passage.in_its_place(due)
+        };
         self.number += 1;
         self.on_the_way.insert((due, self.number), packet);
     }
@@ -99,12 +84,10 @@ impl<P> Queue<P> {
         let Some(rate) = rate else {
             return Some(now);
         };
-        let begins = self.free_at.max(now);
-        if begins - now > rate.queue {
+        if self.passage.free_from(now) - now > rate.queue {
             return None;
         }
-        self.free_at = begins + rate.takes(bytes);
-        Some(self.free_at)
+        Some(self.passage.squeeze(now, bytes, rate))
     }
 
     /// The next packet that has arrived.

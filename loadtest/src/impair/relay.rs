@@ -1,6 +1,7 @@
-//! The edge: a UDP relay with a [`Queue`] in each direction, for every client its own flow.
+//! The edge: a UDP relay with a [`Queue`] in each direction, for every client its own flow. As behind a NAT the server sees each
+//! client at a port of its own, and at another when the line says so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -97,24 +98,34 @@ async fn listen_on(socket: Arc<UdpSocket>, way: Way) {
     }
 }
 
+/// A socket that the server sees as a client.
+async fn port_towards(to: SocketAddr) -> std::io::Result<UdpSocket> {
+    let any: SocketAddr = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let server = UdpSocket::bind(any).await?;
+    server.connect(to).await?;
+    Ok(server)
+}
+
 async fn open(
     listener: Arc<UdpSocket>,
     client: SocketAddr,
     way: &Way,
     number: u64,
 ) -> Option<mpsc::Sender<Bytes>> {
-    let any: SocketAddr = match way.to {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let server = UdpSocket::bind(any).await.ok()?;
-    server.connect(way.to).await.ok()?;
+    let server = port_towards(way.to).await.ok()?;
+    let now = Instant::now();
+    let rebinds = way.line.rebinds.iter().map(|at| way.start + *at);
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let seed = way.seed.wrapping_add(number * 2);
     let flow = Flow {
         listener,
         client,
         server,
+        to: way.to,
+        rebinds: rebinds.filter(|at| *at > now).collect(),
         up: Queue::new(way.line.up.clone(), way.start, seed),
         down: Queue::new(way.line.down.clone(), way.start, seed.wrapping_add(1)),
     };
@@ -126,6 +137,9 @@ struct Flow {
     listener: Arc<UdpSocket>,
     client: SocketAddr,
     server: UdpSocket,
+    to: SocketAddr,
+    /// When the server sees it at another port.
+    rebinds: VecDeque<Instant>,
     up: Queue<Bytes>,
     down: Queue<Bytes>,
 }
@@ -140,7 +154,9 @@ impl Flow {
                 .into_iter()
                 .flatten()
                 .min();
-            let wake = due.unwrap_or(now + IDLE);
+            let idle = due.unwrap_or(now + IDLE);
+            let rebind = self.rebinds.front().copied();
+            let wake = rebind.map_or(idle, |at| at.min(idle));
             tokio::select! {
                 packet = from_client.recv() => {
                     let Some(packet) = packet else { break };
@@ -153,7 +169,10 @@ impl Flow {
                     }
                 }
                 () = tokio::time::sleep_until(wake.into()) => {
-                    if due.is_none() {
+                    if rebind == Some(wake) {
+                        self.rebinds.pop_front();
+                        self.rebind().await;
+                    } else if due.is_none() {
                         break;
                     }
                 }
@@ -161,6 +180,14 @@ impl Flow {
         }
         let (up, down): (Fate, Fate) = (self.up.fate(), self.down.fate());
         tracing::debug!(?up, ?down, "a relayed flow ended");
+    }
+
+    /// What the server still sends to the port before is lost.
+    async fn rebind(&mut self) {
+        match port_towards(self.to).await {
+            Ok(server) => self.server = server,
+            Err(error) => tracing::warn!(%error, "no other port is free"),
+        }
     }
 
     async fn deliver(&mut self, now: Instant) {
@@ -204,5 +231,38 @@ mod tests {
             assert_eq!((&buffer[..length], from), (&word[..], relay.address));
         }
         echo.abort();
+    }
+
+    #[tokio::test]
+    async fn a_rebinding_shows_the_client_at_another_port_and_goes_on() {
+        let server = UdpSocket::bind(LOCAL).await.expect("a free port");
+        let to = server.local_addr().expect("bound");
+        let line = Line {
+            rebinds: vec![Duration::from_millis(200)],
+            ..Line::default()
+        };
+        let start = Instant::now();
+        let relay = Relay::start(LOCAL, to, line, start, 1)
+            .await
+            .expect("a free port");
+        let client = UdpSocket::bind(LOCAL).await.expect("a free port");
+        let mut buffer = [0; 64];
+        let mut seen: Vec<SocketAddr> = Vec::new();
+        while seen.len() < 2 {
+            assert!(start.elapsed() < PATIENCE, "it stays where it was");
+            client.send_to(b"there", relay.address).await.expect("sent");
+            let (_, from) = tokio::time::timeout(PATIENCE, server.recv_from(&mut buffer))
+                .await
+                .expect("in time")
+                .expect("a packet");
+            if seen.last() != Some(&from) {
+                seen.push(from);
+            }
+        }
+        assert!(start.elapsed() >= Duration::from_millis(200));
+        server.send_to(b"back", seen[1]).await.expect("sent");
+        let received = tokio::time::timeout(PATIENCE, client.recv_from(&mut buffer));
+        let (length, from) = received.await.expect("in time").expect("a packet");
+        assert_eq!((&buffer[..length], from), (&b"back"[..], relay.address));
     }
 }

@@ -101,6 +101,8 @@ pub struct Line {
     pub up: Script,
     /// From the server.
     pub down: Script,
+    /// When its NAT gives a client of UDP another port towards the server, in order, since the line began.
+    pub rebinds: Vec<Duration>,
 }
 
 impl Line {
@@ -110,7 +112,17 @@ impl Line {
         Self {
             up: script.clone(),
             down: script.clone(),
+            rebinds: Vec::new(),
         }
+    }
+
+    /// When it changes in either direction, in order; what it is from the beginning is no change.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Duration> {
+        let steps = self.up.0.iter().chain(&self.down.0);
+        let mut changes: Vec<Duration> = steps.map(|step| step.at).filter(|at| !at.is_zero()).collect();
+        changes.sort();
+        changes
     }
 
     /// Reads a file of steps; see [`Line::parse`].
@@ -137,6 +149,7 @@ impl Line {
     /// kbps = 400
     /// queue_ms = 200
     /// cut = false
+    /// rebind = false      # at this moment the NAT gives another port
     /// ```
     ///
     /// # Errors
@@ -153,9 +166,12 @@ impl Line {
     ///
     /// When a value is out of its range, with its name.
     pub fn of(steps: impl IntoIterator<Item = WrittenStep>) -> anyhow::Result<Self> {
-        let (mut up, mut down) = (Vec::new(), Vec::new());
+        let (mut up, mut down, mut rebinds) = (Vec::new(), Vec::new(), Vec::new());
         for written in steps {
             let (direction, step) = (written.direction, written.step()?);
+            if written.rebind {
+                rebinds.push(step.at);
+            }
             if direction != Direction::Down {
                 up.push(step);
             }
@@ -163,9 +179,11 @@ impl Line {
                 down.push(step);
             }
         }
+        rebinds.sort();
         Ok(Self {
             up: Script::new(up),
             down: Script::new(down),
+            rebinds,
         })
     }
 }
@@ -201,6 +219,7 @@ pub struct WrittenStep {
     kbps: Option<u32>,
     queue_ms: Option<u64>,
     cut: bool,
+    rebind: bool,
 }
 
 impl WrittenStep {
@@ -265,7 +284,7 @@ mod tests {
         let line = Line::parse(
             "[[step]]\ndelay_ms = 40\n\
              [[step]]\nat = 10\ndirection = \"down\"\nkbps = 400\nloss = 0.5\nburst = 4\n\
-             [[step]]\nat = 20.5\ncut = true\n",
+             [[step]]\nat = 20.5\ncut = true\nrebind = true\n",
         )
         .expect("a line");
         let at = Duration::from_secs_f64;
@@ -275,6 +294,7 @@ mod tests {
         let queue = Duration::from_millis(QUEUE_MS);
         assert_eq!(down.rate, Some(Rate { kbps: 400, queue }));
         assert!(line.up.at(at(20.5)).cut && line.down.at(at(21.0)).cut);
+        assert_eq!(line.rebinds, [at(20.5)]);
     }
 
     #[test]

@@ -3,14 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
-use super::loss::Fortune;
-use super::script::{Line, Script};
+use super::passage::Passage;
+use super::script::Line;
 use crate::server::Wire;
 
 /// Bytes of a segment.
@@ -30,20 +28,24 @@ pub fn lead(wire: Box<dyn Wire>, line: &Line, start: Instant, seed: u64) -> Box<
     let (near, far) = tokio::io::duplex(SEGMENT);
     let (from_us, to_us) = tokio::io::split(far);
     let (from_server, to_server) = tokio::io::split(wire);
-    let up = Course::new(line.up.clone(), start, seed);
-    let down = Course::new(line.down.clone(), start, seed.wrapping_add(1));
+    let up = Passage::new(line.up.clone(), start, seed);
+    let down = Passage::new(line.down.clone(), start, seed.wrapping_add(1));
     tokio::spawn(carry(from_us, to_server, up));
     tokio::spawn(carry(from_server, to_us, down));
     Box::new(near)
 }
 
 /// Carries one direction until either end is gone.
-async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut course: Course) {
+pub(super) async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut passage: Passage,
+) {
     let (sender, mut receiver) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THE_WAY_MAX);
     let read = async move {
         let mut buffer = vec![0; SEGMENT];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            let due = course.due(Instant::now(), length);
+            let due = due(&mut passage, Instant::now(), length);
             if sender.send((due, buffer[..length].to_vec())).await.is_err() {
                 return;
             }
@@ -62,67 +64,40 @@ async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin
     tokio::join!(read, write);
 }
 
-/// When the segments of one direction arrive.
-struct Course {
-    script: Script,
-    start: Instant,
-    chance: StdRng,
-    fortune: Fortune,
-    free_at: Instant,
-    last: Instant,
-}
-
-impl Course {
-    fn new(script: Script, start: Instant, seed: u64) -> Self {
-        Self {
-            script,
-            start,
-            chance: StdRng::seed_from_u64(seed),
-            fortune: Fortune::default(),
-            free_at: start,
-            last: start,
+/// When a segment that is sent now arrives: after all before it.
+fn due(passage: &mut Passage, now: Instant, bytes: usize) -> Instant {
+    let Some(begins) = passage.open_from(passage.free_from(now)) else {
+        return passage.after_others(now) + FOR_EVER;
+    };
+    let is = passage.at(begins);
+    let through = is
+        .rate
+        .map_or(begins, |rate| passage.squeeze(begins, bytes, rate));
+    let mut due = through + is.delay + passage.jitter(&is);
+    let mut again = AGAIN_AFTER.max(is.delay * 2);
+    for _ in 0..AGAIN_MAX {
+        if !passage.loses(&is.loss) {
+            break;
         }
+        due += again;
+        again *= 2;
     }
-
-    /// When a segment that is sent now arrives: after all before it.
-    fn due(&mut self, now: Instant, bytes: usize) -> Instant {
-        let mut since = now.max(self.free_at).saturating_duration_since(self.start);
-        let mut is = self.script.at(since);
-        while is.cut {
-            let Some(change) = self.script.next_change(since) else {
-                return self.last.max(now) + FOR_EVER;
-            };
-            since = change;
-            is = self.script.at(since);
-        }
-        self.free_at = self.start + since + is.rate.map_or(Duration::ZERO, |rate| rate.takes(bytes));
-        let mut due = self.free_at + is.delay + is.jitter.mul_f64(self.chance.random());
-        let mut again = AGAIN_AFTER.max(is.delay * 2);
-        for _ in 0..AGAIN_MAX {
-            if !self.fortune.loses(&is.loss, &mut self.chance) {
-                break;
-            }
-            due += again;
-            again *= 2;
-        }
-        self.last = self.last.max(due);
-        self.last
-    }
+    passage.in_its_place(due)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::impair::loss::Loss;
-    use crate::impair::script::{Impairment, Rate, Step};
+    use crate::impair::script::{Impairment, Rate, Script, Step};
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    fn course(start: Instant, steps: Vec<(u64, Impairment)>) -> Course {
+    fn passage(start: Instant, steps: Vec<(u64, Impairment)>) -> Passage {
         let steps = steps.into_iter().map(|(at, is)| Step { at: ms(at), is });
-        Course::new(Script::new(steps.collect()), start, 1)
+        Passage::new(Script::new(steps.collect()), start, 1)
     }
 
     #[test]
@@ -133,10 +108,10 @@ mod tests {
             ..Default::default()
         };
         let cut = Impairment { cut: true, ..slow };
-        let mut course = course(start, vec![(0, slow), (100, cut), (5_000, slow)]);
-        assert_eq!(course.due(start + ms(10), 100), start + ms(50));
-        assert_eq!(course.due(start + ms(200), 100), start + ms(5_040));
-        assert_eq!(course.due(start + ms(6_000), 100), start + ms(6_040));
+        let mut passage = passage(start, vec![(0, slow), (100, cut), (5_000, slow)]);
+        assert_eq!(due(&mut passage, start + ms(10), 100), start + ms(50));
+        assert_eq!(due(&mut passage, start + ms(200), 100), start + ms(5_040));
+        assert_eq!(due(&mut passage, start + ms(6_000), 100), start + ms(6_040));
     }
 
     #[test]
@@ -146,8 +121,8 @@ mod tests {
             loss: Loss::random(0.3),
             ..Default::default()
         };
-        let mut bad = course(start, vec![(0, lossy)]);
-        let late = (0..100).map(|_| bad.due(start, 100)).max().expect("some") - start;
+        let mut bad = passage(start, vec![(0, lossy)]);
+        let late = (0..100).map(|_| due(&mut bad, start, 100)).max().expect("some") - start;
         assert!(late >= AGAIN_AFTER && late <= AGAIN_AFTER * 64, "{late:?}");
         let narrow = Impairment {
             rate: Some(Rate {
@@ -156,9 +131,13 @@ mod tests {
             }),
             ..Default::default()
         };
-        let mut narrow = course(start, vec![(0, narrow)]);
-        assert_eq!(narrow.due(start, 1_000), start + ms(100));
-        assert_eq!(narrow.due(start, 1_000), start + ms(200), "nothing is dropped");
+        let mut narrow = passage(start, vec![(0, narrow)]);
+        assert_eq!(due(&mut narrow, start, 1_000), start + ms(100));
+        assert_eq!(
+            due(&mut narrow, start, 1_000),
+            start + ms(200),
+            "nothing is dropped"
+        );
     }
 
     #[tokio::test]
