@@ -2,6 +2,7 @@
 
 pub mod arrivals;
 pub mod asks;
+pub mod churn;
 pub mod health;
 pub mod meter;
 pub mod receive;

@@ -12,10 +12,11 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use self::args::{AttendArgs, Command, FootageArgs, ImpairArgs, ScenarioArgs, TeachArgs};
-use crate::attend::run::{Attendance, attend};
+use self::args::{AttendArgs, Command, FootageArgs, ImpairArgs, Relayed, ScenarioArgs, TeachArgs};
+use crate::attend::run::{Attendance, Stage, Via, attend};
 use crate::footage;
 use crate::impair::relay::Relay;
+use crate::impair::tcp::TcpRelay;
 use crate::media::clip::Clip;
 use crate::page::{Run, page};
 use crate::progress::Progress;
@@ -97,6 +98,17 @@ async fn run_teach(args: TeachArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_attend(args: AttendArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        args.on_stage == 0 || args.via == Via::Signal,
+        "--on-stage needs --via signal: a player sends nothing"
+    );
+    let stage = match &args.stage_file {
+        Some(file) if args.on_stage > 0 => Some(Stage {
+            classrooms: args.on_stage,
+            clip: Clip::read(file)?,
+        }),
+        _ => None,
+    };
     let plan = Attendance {
         line: args.line.bad_line()?,
         seed: args.line.seed,
@@ -108,7 +120,10 @@ async fn run_attend(args: AttendArgs) -> anyhow::Result<ExitCode> {
         watch: Duration::from_secs(args.seconds),
         arrive: args.arrive,
         over: Duration::from_secs(args.over),
+        churn: args.churn,
+        stage,
         videos: usize::from(args.videos),
+        verify: args.verify,
         server_pid: args.server_pid,
     };
     let progress = Progress::new(false, args.target.json);
@@ -161,16 +176,23 @@ async fn run_scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_impair(args: ImpairArgs) -> anyhow::Result<ExitCode> {
-    let relay = Relay::start(
-        args.listen,
-        args.to,
-        args.line.line()?,
-        Instant::now(),
-        args.line.seed,
-    )
-    .await
-    .with_context(|| format!("cannot listen on {}", args.listen))?;
-    tracing::info!("relaying {} to {}", relay.address, args.to);
+    let ImpairArgs {
+        mut listen, to, what, ..
+    } = args;
+    let (line, start, seed) = (args.line.line()?, Instant::now(), args.line.seed);
+    let (mut udp, mut tcp) = (None, None);
+    if what != Relayed::Tcp {
+        let relay = Relay::start(listen, to, line.clone(), start, seed).await;
+        let relay = udp.insert(relay.with_context(|| format!("cannot listen on {listen}"))?);
+        tracing::info!("relaying UDP of {} to {to}", relay.address);
+        // The same port, where it was left to the system.
+        listen = relay.address;
+    }
+    if what != Relayed::Udp {
+        let relay = TcpRelay::start(listen, to, line, start, seed).await;
+        let relay = tcp.insert(relay.with_context(|| format!("cannot listen on {listen}"))?);
+        tracing::info!("relaying TCP of {} to {to}", relay.address);
+    }
     interrupted().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@
 //! - [`page`]: a report as a page.
 //! - [`footage`]: makes the footage.
 //! - [`impair`]: a bad line.
-//! - [`server`], [`signal`], [`whip`], [`peer`], [`media`]: what they are built of.
+//! - [`server`], [`signal`], [`whip`], [`peer`], [`receiver`], [`media`]: what they are built of.
 
 pub mod attend;
 pub mod cli;
@@ -18,6 +18,7 @@ pub mod media;
 pub mod page;
 pub mod peer;
 pub mod progress;
+pub mod receiver;
 pub mod scenario;
 pub mod server;
 pub mod signal;

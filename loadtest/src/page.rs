@@ -129,6 +129,7 @@ fn plots(out: &mut String, timeline: &[Sample]) -> std::fmt::Result {
     #[expect(clippy::cast_precision_loss, reason = "classrooms are far below 2^52")]
     let receiving = curve("classrooms that receive", |sample| sample.receiving as f64);
     let frames = curve("frames a second", |sample| sample.frames_per_s);
+    let pictures = curve("kbit/s", |sample| sample.video_kbps);
     let packets = curve("packets a second", |sample| sample.packets_per_s);
     let lost = curve("lost for good", |sample| sample.lost_per_s);
     let repaired = curve("repaired", |sample| sample.repaired_per_s);
@@ -138,6 +139,7 @@ fn plots(out: &mut String, timeline: &[Sample]) -> std::fmt::Result {
             "Frames a second that could be shown, of all classrooms",
             vec![frames],
         ),
+        ("Pictures in kbit/s, of all classrooms", vec![pictures]),
         ("Packets a second, of all classrooms", vec![packets]),
         ("Packets a second that were missing", vec![lost, repaired]),
     ] {
@@ -197,7 +199,7 @@ mod tests {
         }]);
         assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
         assert!(page.contains("<h2>a_case</h2>") && page.contains("not met"));
-        assert_eq!(page.matches("<svg").count(), 4);
+        assert_eq!(page.matches("<svg").count(), 5);
         assert!(!page.contains("<script") && page.contains("&lt;script&gt;no&lt;/script&gt; &amp; so"));
     }
 }

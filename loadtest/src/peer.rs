@@ -38,6 +38,13 @@ const CHECK_EVERY: Duration = Duration::from_millis(20);
 /// They go on for 10 s: longer than a connection is waited for, so that it is up as soon as a line returns.
 const CHECKS: u16 = 500;
 
+/// In the order of Chromium's ClientHello: it is the server that has to choose the cheap one.
+pub(crate) const SRTP: [SrtpProtectionProfile; 3] = [
+    SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+    SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
+    SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+];
+
 /// What all peers of a process share: making a certificate costs more than the rest of a join.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -214,10 +221,7 @@ impl Peer {
     ///
     /// When it fails instead, or takes too long.
     pub async fn up(&self) -> anyhow::Result<()> {
-        let mut state = self.state();
-        tokio::time::timeout(CONNECT_MAX, connected(&mut state))
-            .await
-            .with_context(|| format!("the media connection was not up in {} s", CONNECT_MAX.as_secs()))?
+        up(&mut self.state()).await
     }
 
     /// Its state, to be watched.
@@ -245,16 +249,22 @@ fn settings() -> SettingEngine {
             Some(KEEPALIVE_EVERY),
         )
         .with_ice_connection_attempts(Some(CHECK_EVERY), Some(CHECKS))
-        // In the order of Chromium's ClientHello: it is the server that has to choose the cheap one.
-        .with_srtp_protection_profiles(vec![
-            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-            SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
-            SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
-        ])
+        .with_srtp_protection_profiles(SRTP.to_vec())
         .build()
 }
 
-/// Waits until the connection is up.
+/// Waits until a connection is up, for as long as that may take.
+///
+/// # Errors
+///
+/// When it fails instead, or takes too long.
+pub async fn up(state: &mut watch::Receiver<RTCPeerConnectionState>) -> anyhow::Result<()> {
+    tokio::time::timeout(CONNECT_MAX, connected(state))
+        .await
+        .with_context(|| format!("the media connection was not up in {} s", CONNECT_MAX.as_secs()))?
+}
+
+/// Waits until a connection is up.
 ///
 /// # Errors
 ///

@@ -4,6 +4,9 @@ use protocol::signal::Report;
 
 use super::receive::Meters;
 
+/// The level of a microphone that somebody talks into.
+const TALKING: u8 = 40;
+
 /// What was counted on a connection so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Health {
@@ -37,9 +40,9 @@ impl Health {
         health
     }
 
-    /// What there is to tell, given what was counted when it was told last.
+    /// What there is to tell, given what was counted when it was told last; `sends` when it has a camera and a microphone.
     #[must_use]
-    pub fn report(&self, before: &Self, rtt_ms: u16) -> Report {
+    pub fn report(&self, before: &Self, rtt_ms: u16, sends: bool) -> Report {
         let grew = |now: Option<u64>, then: Option<u64>| now.map(|now| now > then.unwrap_or(0));
         let received = self.received.saturating_sub(before.received);
         let lost = self.lost.saturating_sub(before.lost);
@@ -50,10 +53,9 @@ impl Health {
             loss_permille: u16::try_from(permille).unwrap_or(1_000),
             rtt_ms,
             frozen_ms: u32::try_from(self.frozen_ms).unwrap_or(u32::MAX),
-            // It has neither.
-            microphone_level: 0,
-            camera_works: None,
-            microphone_works: None,
+            microphone_level: if sends { TALKING } else { 0 },
+            camera_works: sends.then_some(true),
+            microphone_works: sends.then_some(true),
             transport: None,
         }
     }
@@ -79,7 +81,7 @@ mod tests {
             lost: 15,
             frozen_ms: 700,
         };
-        let report = now.report(&before, 38);
+        let report = now.report(&before, 38, false);
         assert_eq!((report.hears, report.sees), (Some(true), Some(false)));
         assert_eq!(
             (report.loss_permille, report.rtt_ms, report.frozen_ms),
@@ -90,12 +92,12 @@ mod tests {
     #[test]
     fn nothing_to_hear_is_not_the_same_as_hearing_nothing() {
         let nothing = Health::default();
-        let report = nothing.report(&nothing, 0);
+        let report = nothing.report(&nothing, 0, false);
         assert_eq!((report.hears, report.sees, report.loss_permille), (None, None, 0));
         let silent = Health {
             sound: Some(0),
             ..nothing
         };
-        assert_eq!(silent.report(&nothing, 0).hears, Some(false));
+        assert_eq!(silent.report(&nothing, 0, true).hears, Some(false));
     }
 }

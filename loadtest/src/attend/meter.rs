@@ -56,6 +56,8 @@ pub struct Counts {
 pub struct Meter {
     /// Sound needs no keyframe and has a frame per packet.
     video: bool,
+    /// Keyframes are seen: the payloads are open.
+    sees_keys: bool,
     /// Extended number of the packet that is awaited.
     next: Option<i64>,
     /// Packets beyond the awaited one, with the time they came.
@@ -87,6 +89,7 @@ impl Meter {
     pub fn new(video: bool) -> Self {
         Self {
             video,
+            sees_keys: video,
             next: None,
             held: BTreeMap::new(),
             frame_broken: false,
@@ -100,6 +103,17 @@ impl Meter {
             first_packet: None,
             first_frame: None,
             ended: false,
+        }
+    }
+
+    /// A stream whose payloads are not opened. Which frame is a keyframe is not known then: every whole frame counts as one that
+    /// can be shown, and no keyframe is asked for.
+    #[must_use]
+    pub fn sealed(video: bool) -> Self {
+        Self {
+            sees_keys: false,
+            needs_key: false,
+            ..Self::new(video)
         }
     }
 
@@ -173,7 +187,7 @@ impl Meter {
                 }
                 self.counts.lost += number.abs_diff(next);
                 self.frame_broken = true;
-                self.needs_key |= self.video;
+                self.needs_key |= self.sees_keys;
                 self.next = Some(number);
             }
             if let Some((_, (came, arrival))) = self.held.pop_first() {
@@ -215,7 +229,7 @@ impl Meter {
         self.asks.clear();
         self.next = Some(number);
         self.frame_broken = true;
-        self.needs_key |= self.video;
+        self.needs_key |= self.sees_keys;
     }
 
     fn consume(&mut self, now: Instant, arrival: Arrival) {

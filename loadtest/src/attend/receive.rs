@@ -1,14 +1,18 @@
-//! The receiving end of a classroom: sits in the `webrtc` crate's chain between SRTP and the application, counts what
-//! comes and keeps it from going further. Nothing is decoded, nothing is copied.
+//! The receiving end of a classroom: a chain of the `webrtc` crate's interceptors between SRTP and the application, which counts
+//! what comes and keeps it from going further. Nothing is decoded, nothing is copied.
 //!
-//! Two interceptors: [`Unwrap`] next to the wire turns retransmissions (RFC 4588) back into what they repeat, so that the
-//! crate's receiver reports count them; [`Count`] at the far end measures, and asks for missing packets and keyframes.
+//! Two interceptors of our own: [`Unwrap`] next to the wire turns retransmissions (RFC 4588) back into what they repeat, so that
+//! the crate's receiver reports count them; [`Count`] at the far end measures, and asks for missing packets and keyframes. Between
+//! them the crate's own make reports and transport-wide feedback.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rtc::interceptor::{Attribute, Packet, ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket};
+use rtc::interceptor::{
+    Attribute, Packet, ReceiverReportBuilder, Registry, Slot, StreamInfo, TaggedPacket, TwccReceiverBuilder,
+};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
@@ -25,15 +29,49 @@ const SENDER: u32 = 1;
 /// Streams of one connection; what is beyond is not measured.
 const STREAMS_MAX: usize = 64;
 
-/// The meters of one classroom, by SSRC.
+/// The meters of one classroom's connection, by SSRC.
 #[derive(Clone, Debug, Default)]
-pub struct Meters(Arc<Mutex<HashMap<u32, Meter>>>);
+pub struct Meters(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    meters: Mutex<HashMap<u32, Meter>>,
+    /// Payloads are not looked at.
+    sealed: bool,
+    unopened: AtomicU64,
+}
 
 impl Meters {
+    /// For packets that are not opened: what stands in their payloads is not known.
+    #[must_use]
+    pub fn sealed() -> Self {
+        Self(Arc::new(Shared {
+            sealed: true,
+            ..Shared::default()
+        }))
+    }
+
+    /// Whether every packet is to be opened.
+    #[must_use]
+    pub fn verify(&self) -> bool {
+        !self.0.sealed
+    }
+
+    /// A packet could not be opened.
+    pub fn unopened(&self) {
+        self.0.unopened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many could not.
+    #[must_use]
+    pub fn count_unopened(&self) -> u64 {
+        self.0.unopened.load(Ordering::Relaxed)
+    }
+
     /// Looks at the meters.
     pub fn lock(&self) -> MutexGuard<'_, HashMap<u32, Meter>> {
         // A meter that panicked has a bug of its own; the others still tell the truth.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.meters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the observation of all streams but `these`.
@@ -50,6 +88,7 @@ impl Meters {
     pub fn chain(&self) -> Registry {
         Registry::new()
             .with(Slot::from(UNWRAP_SLOT), Inspector::new(Unwrap::default()))
+            .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
             .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
             .with(
                 Slot::from(inspect::LAST),
@@ -177,7 +216,11 @@ impl Inspect for Count {
         }
         let media = !kind.ends_with("/rtx") && !self.repeats.contains(&info.ssrc);
         if media && meters.len() < STREAMS_MAX {
-            meters.entry(info.ssrc).or_insert_with(|| Meter::new(video));
+            let meter = || match self.meters.verify() {
+                true => Meter::new(video),
+                false => Meter::sealed(video),
+            };
+            meters.entry(info.ssrc).or_insert_with(meter);
         }
     }
 }

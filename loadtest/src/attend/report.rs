@@ -20,6 +20,8 @@ pub struct Report {
     pub with_media: usize,
     /// Classrooms that got none.
     pub without_media: usize,
+    /// What was decrypted and authenticated, not only counted.
+    pub verified: Verified,
     /// Sums and percentiles over the classrooms.
     pub summary: Summary,
     /// The server's processor time while all were in, when it was asked for.
@@ -33,6 +35,17 @@ pub struct Report {
     pub classrooms: Vec<Classroom>,
 }
 
+/// What was opened: decrypted and authenticated. Of the others packets were counted by their headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Classrooms that opened every packet.
+    pub classrooms: usize,
+    /// Packets they received, with those that were repaired.
+    pub packets: u64,
+    /// Packets that could not be opened, of all classrooms: others open what is sent again and reports.
+    pub unopened: u64,
+}
+
 /// Over all classrooms.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
@@ -44,6 +57,10 @@ pub struct Summary {
     pub first_packet_ms: Percentiles,
     /// From the request to the first frame that could be shown, in ms.
     pub first_frame_ms: Percentiles,
+    /// From the request of one that had left to the next frame that could be shown, in ms.
+    pub returned_ms: Percentiles,
+    /// Returns without a frame.
+    pub returned_without_media: usize,
     /// Per classroom.
     pub freezes: Percentiles,
     /// Per classroom, in ms.
@@ -78,6 +95,12 @@ pub struct ServerCpu {
 pub struct Classroom {
     /// From 1.
     pub number: usize,
+    /// It opened every packet.
+    pub verified: bool,
+    /// Packets it could not open.
+    pub unopened: u64,
+    /// Packets it sent.
+    pub sent_packets: u64,
     /// From the request to the welcome of signalling, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub welcomed_ms: Option<f64>,
@@ -87,6 +110,9 @@ pub struct Classroom {
     pub first_packet_ms: Option<f64>,
     /// From the request to the first frame that could be shown, in ms.
     pub first_frame_ms: Option<f64>,
+    /// From each request of one that had left to the next frame that could be shown, in ms; null where none came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub returned_ms: Vec<Option<f64>>,
     /// Sums over its streams.
     pub total: Counters,
     /// Its streams.
@@ -158,16 +184,31 @@ impl Report {
             total.add(&classroom.total);
         }
         let times = |of: fn(&Classroom) -> Option<f64>| Percentiles::of(classrooms.iter().filter_map(of));
+        let returns = || {
+            classrooms
+                .iter()
+                .flat_map(|classroom| classroom.returned_ms.iter().copied())
+        };
         let with_media = classrooms
             .iter()
             .filter(|classroom| classroom.total.packets > 0)
             .count();
+        let mut verified = Verified::default();
+        for classroom in &classrooms {
+            verified.unopened += classroom.unopened;
+            if classroom.verified {
+                verified.classrooms += 1;
+                verified.packets += classroom.total.packets + classroom.total.repaired;
+            }
+        }
         let sent = total.packets + total.repaired + total.lost;
         let summary = Summary {
             welcomed_ms: times(|classroom| classroom.welcomed_ms),
             connected_ms: times(|classroom| classroom.connected_ms),
             first_packet_ms: times(|classroom| classroom.first_packet_ms),
             first_frame_ms: times(|classroom| classroom.first_frame_ms),
+            returned_ms: Percentiles::of(returns().flatten()),
+            returned_without_media: returns().filter(Option::is_none).count(),
             freezes: times(|classroom| Some(f64::from(classroom.total.freezes))),
             frozen_ms: times(|classroom| Some(float(classroom.total.frozen_ms))),
             loss_percent: float(total.lost) * 100.0 / float(sent.max(1)),
@@ -178,6 +219,7 @@ impl Report {
             seconds: elapsed.as_secs_f64(),
             with_media,
             without_media: classrooms.len() - with_media,
+            verified,
             summary,
             server_cpu: None,
             own_cpu_s: 0.0,
@@ -241,6 +283,7 @@ impl Report {
             ("connected (ms)", summary.connected_ms),
             ("first packet (ms)", summary.first_packet_ms),
             ("first frame (ms)", summary.first_frame_ms),
+            ("returned (ms)", summary.returned_ms),
             ("freezes", summary.freezes),
             ("frozen (ms)", summary.frozen_ms),
         ] {
@@ -265,6 +308,15 @@ impl Report {
             total.repaired,
             total.frames,
             self.seconds
+        )?;
+        let Verified {
+            classrooms,
+            packets,
+            unopened,
+        } = self.verified;
+        writeln!(
+            out,
+            "verified: every packet of {classrooms} classrooms, {packets} packets; {unopened} could not be opened"
         )?;
         if let Some(cpu) = &self.server_cpu {
             writeln!(

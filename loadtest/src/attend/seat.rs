@@ -1,11 +1,13 @@
 //! One classroom's seat: what befell it, over all connections it had.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::meter::Meter;
 use super::receive::Meters;
 use super::report::{Classroom, Counters, Stream};
+use crate::teach::publish::Sent;
 
 /// What a classroom got so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,16 +20,25 @@ pub struct Sums {
     pub lost: u64,
     /// Frames that could be shown.
     pub frames: u64,
+    /// Bytes of payload of pictures.
+    pub video_bytes: u64,
 }
 
 /// A seat; written by its classroom, read by who watches the run.
 #[derive(Debug, Default)]
-pub struct Seat(Mutex<State>);
+pub struct Seat {
+    /// Not every packet is opened.
+    sealed: bool,
+    sent: Arc<Sent>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    /// When it first asked.
-    asked: Option<Instant>,
+    /// When it first asked, of each of its stays.
+    asked: Vec<Instant>,
+    /// It has come, and not asked yet.
+    comes: bool,
     /// When signalling first welcomed it.
     welcomed: Option<Instant>,
     /// When it was first connected.
@@ -39,9 +50,50 @@ struct State {
 }
 
 impl Seat {
+    /// One of a classroom that opens every packet, or does not.
+    #[must_use]
+    pub fn new(verify: bool) -> Self {
+        Self {
+            sealed: !verify,
+            sent: Arc::default(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Meters for a connection of it.
+    #[must_use]
+    pub fn meters(&self) -> Meters {
+        if self.sealed {
+            Meters::sealed()
+        } else {
+            Meters::default()
+        }
+    }
+
+    /// Counts what it sends, over all connections.
+    #[must_use]
+    pub fn sent(&self) -> Arc<Sent> {
+        Arc::clone(&self.sent)
+    }
+
+    /// A stay begins.
+    pub fn comes(&self) {
+        self.lock().comes = true;
+    }
+
     /// The classroom asks to be let in.
     pub fn asks(&self, now: Instant) {
-        self.lock().asked.get_or_insert(now);
+        let mut state = self.lock();
+        if std::mem::take(&mut state.comes) || state.asked.is_empty() {
+            state.asked.push(now);
+        }
+    }
+
+    /// The stay is over: that pictures stand still from now is no freeze.
+    pub fn leaves(&self, now: Instant) {
+        for meters in &self.lock().meters {
+            meters.lock().values_mut().for_each(|meter| meter.end(now));
+        }
     }
 
     /// Signalling let it in.
@@ -82,7 +134,10 @@ impl Seat {
                 sums.packets += counts.packets + counts.repaired;
                 sums.repaired += counts.repaired;
                 sums.lost += counts.lost;
-                sums.frames += if meter.is_video() { counts.frames } else { 0 };
+                if meter.is_video() {
+                    sums.frames += counts.frames;
+                    sums.video_bytes += counts.bytes;
+                }
             }
         }
         sums
@@ -93,11 +148,13 @@ impl Seat {
     pub fn report(&self, number: usize, now: Instant) -> Classroom {
         let state = self.lock();
         let since = |at: Option<Instant>| {
-            let duration = at?.saturating_duration_since(state.asked?);
+            let duration = at?.saturating_duration_since(*state.asked.first()?);
             Some(duration.as_secs_f64() * 1_000.0)
         };
         let mut classroom = Classroom {
             number,
+            verified: !self.sealed,
+            sent_packets: self.sent.packets.load(Ordering::Relaxed),
             welcomed_ms: since(state.welcomed),
             connected_ms: since(state.connected),
             rejoins: state.rejoins,
@@ -105,15 +162,18 @@ impl Seat {
             ..Default::default()
         };
         let (mut first_packet, mut first_frame) = (None::<Instant>, None::<Instant>);
+        let mut shows = Vec::new();
         // A picture that a lost connection left standing has frozen until the next connection brought one.
         let mut until = now;
         for meters in state.meters.iter().rev() {
             let mut shown = None;
+            classroom.unopened += meters.count_unopened();
             for meter in meters.lock().values_mut() {
                 meter.end(until);
                 first_packet = earliest(first_packet, meter.first_packet);
                 if meter.is_video() {
                     shown = earliest(shown, meter.first_frame);
+                    shows.extend(meter.first_frame);
                 }
                 let stream = stream_of(meter);
                 classroom.total.add(&stream.counters);
@@ -122,6 +182,13 @@ impl Seat {
             first_frame = earliest(first_frame, shown);
             until = shown.unwrap_or(until);
         }
+        for asked in state.asked.iter().skip(1) {
+            let shown = shows.iter().filter(|at| *at > asked).min();
+            let took = shown.map(|at| at.saturating_duration_since(*asked));
+            classroom
+                .returned_ms
+                .push(took.map(|it| it.as_secs_f64() * 1_000.0));
+        }
         classroom.first_packet_ms = since(first_packet);
         classroom.first_frame_ms = since(first_frame);
         classroom
@@ -129,7 +196,7 @@ impl Seat {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // What is written is whole after each line: who panicked with it has not broken it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,10 +2,14 @@
 //! and comes back whenever the socket is lost.
 
 mod media;
+mod part;
 
 use std::time::{Duration, Instant};
 
-use protocol::signal::{ClientMessage, LessonState, Role, ServerMessage, VERSION, WatchRule, Who, Wish};
+use protocol::media::Source;
+use protocol::signal::{
+    ClientMessage, LessonState, PublishWish, Role, ServerMessage, VERSION, WatchRule, Who, Wish,
+};
 use tokio::time::{MissedTickBehavior, interval_at, sleep_until};
 
 use self::media::{Happening, Media};
@@ -37,7 +41,7 @@ impl Pass {
         }
     }
 
-    fn hello(&self, number: usize, revision: u64) -> ClientMessage {
+    fn hello(&self, number: usize, revision: u64, sends: bool) -> ClientMessage {
         ClientMessage::Hello {
             version: VERSION,
             token: self.token.clone(),
@@ -45,13 +49,14 @@ impl Pass {
             // A seat that another has is not ours to take: the token would be good for one classroom only.
             take_over: false,
             revision,
-            wish: wish(),
+            wish: wish(sends),
         }
     }
 }
 
-/// What a classroom's page wants, but for its own camera and microphone.
-fn wish() -> Wish {
+/// What a classroom's page wants; its own camera and microphone where it `sends`.
+fn wish(sends: bool) -> Wish {
+    let publish = [Source::Camera, Source::Microphone].map(|source| PublishWish { source, muted: false });
     let rule = |who, height, priority| WatchRule {
         who,
         sources: Vec::new(),
@@ -59,7 +64,7 @@ fn wish() -> Wish {
         priority,
     };
     Wish {
-        publish: Vec::new(),
+        publish: publish.into_iter().filter(|_| sends).collect(),
         watch: vec![
             rule(Who::Teacher, HEIGHTS[0], 255),
             rule(Who::Stage, HEIGHTS[1], 128),
@@ -69,8 +74,8 @@ fn wish() -> Wish {
 
 /// How a socket ended, if not by an error.
 enum End {
-    /// The time is over.
-    Deadline,
+    /// Its stay is over.
+    Stay,
     /// The lesson is over.
     Lesson,
     /// The server goes away and wants to be asked again then.
@@ -79,14 +84,16 @@ enum End {
     Teacher,
 }
 
-/// A classroom from its arrival to the deadline.
-pub(super) async fn sit(seat: &Seat, shared: &Shared, pass: &Pass, number: usize) {
+/// A classroom from its arrival to the end of its stay.
+pub(super) async fn sit(seat: &Seat, shared: &Shared, pass: &Pass, number: usize, until: Instant) {
     let mut classroom = Classroom {
         seat,
         shared,
         pass,
         number,
-        media: Media::new(seat, &shared.setup),
+        until,
+        sends: shared.sends(number).is_some(),
+        media: Media::new(seat, &shared.setup, shared.sends(number)),
         revision: 0,
         told: Health::default(),
         seated: false,
@@ -103,6 +110,10 @@ struct Classroom<'a> {
     shared: &'a Shared,
     pass: &'a Pass,
     number: usize,
+    /// When it goes.
+    until: Instant,
+    /// It has a camera and a microphone.
+    sends: bool,
     media: Media<'a>,
     revision: u64,
     /// When the last report was made.
@@ -121,7 +132,7 @@ impl Classroom<'_> {
         loop {
             self.seat.asks(Instant::now());
             let wait = match self.visit().await {
-                Ok(End::Deadline) => return,
+                Ok(End::Stay) => return,
                 Ok(End::Restart(wait)) => wait,
                 Ok(End::Lesson) => return self.seat.fails("the lesson is over".to_owned()),
                 Ok(End::Teacher) => {
@@ -139,8 +150,8 @@ impl Classroom<'_> {
             };
             self.seat.rejoins();
             let again = Instant::now() + wait;
-            sleep_until(again.min(self.shared.deadline).into()).await;
-            if again >= self.shared.deadline {
+            sleep_until(again.min(self.until).into()).await;
+            if again >= self.until {
                 return;
             }
         }
@@ -155,12 +166,13 @@ impl Classroom<'_> {
 
     /// One socket, from its opening to its end.
     async fn visit(&mut self) -> Result<End, SignalError> {
-        let deadline = sleep_until(self.shared.deadline.into());
+        let deadline = sleep_until(self.until.into());
         let mut socket = tokio::select! {
             socket = Socket::open(&self.shared.setup) => socket?,
-            () = deadline => return Ok(End::Deadline),
+            () = deadline => return Ok(End::Stay),
         };
-        socket.say(&self.pass.hello(self.number, self.revision)).await?;
+        let hello = self.pass.hello(self.number, self.revision, self.sends);
+        socket.say(&hello).await?;
         let end = self.talk(&mut socket).await?;
         socket.close().await;
         Ok(end)
@@ -191,7 +203,7 @@ impl Classroom<'_> {
                     Happening::Lost | Happening::Overdue => {}
                 },
                 _ = tick.tick(), if self.seated => self.tell(socket).await?,
-                () = sleep_until(self.shared.deadline.into()) => return Ok(End::Deadline),
+                () = sleep_until(self.until.into()) => return Ok(End::Stay),
             }
         }
     }
@@ -258,7 +270,7 @@ impl Classroom<'_> {
 
     async fn tell(&mut self, socket: &mut Socket) -> Result<(), SignalError> {
         let health = self.media.health();
-        let report = health.report(&self.told, self.rtt_ms);
+        let report = health.report(&self.told, self.rtt_ms, self.sends);
         self.told = health;
         socket.say(&ClientMessage::Report { report }).await?;
         if self.ping.is_none() {
@@ -282,7 +294,7 @@ mod tests {
 
     #[test]
     fn every_classroom_of_every_run_has_a_seat_of_its_own() {
-        let instance = |pass: &Pass, number| match pass.hello(number, 0) {
+        let instance = |pass: &Pass, number| match pass.hello(number, 0, false) {
             ClientMessage::Hello {
                 instance, take_over, ..
             } => {

@@ -24,6 +24,8 @@ pub struct Sample {
     pub repaired_per_s: f64,
     /// Frames a second that could be shown.
     pub frames_per_s: f64,
+    /// Payload of pictures, in kbit/s.
+    pub video_kbps: f64,
 }
 
 /// Gathers samples.
@@ -88,6 +90,7 @@ impl Timeline {
             sample.lost_per_s += a_second(sum.lost.saturating_sub(before.lost));
             sample.repaired_per_s += a_second(sum.repaired.saturating_sub(before.repaired));
             sample.frames_per_s += a_second(sum.frames.saturating_sub(before.frames));
+            sample.video_kbps += a_second(sum.video_bytes.saturating_sub(before.video_bytes)) * 8.0 / 1_000.0;
         }
         sample
     }

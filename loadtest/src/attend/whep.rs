@@ -3,22 +3,21 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 
-use super::receive::Meters;
 use super::run::Shared;
 use super::seat::Seat;
-use crate::peer::{Peer, lost};
+use crate::peer::{lost, up};
+use crate::receiver::Receiver;
 use crate::whip::{Endpoint, WhipError};
 
 /// Wait before joining again.
 const REJOIN_AFTER: Duration = Duration::from_secs(1);
 
-/// A classroom from its arrival to the deadline.
-pub(super) async fn sit(seat: &Seat, shared: &Shared, endpoint: &Endpoint, videos: usize) {
-    while Instant::now() < shared.deadline {
-        let outcome = join(seat, shared, endpoint, videos).await;
-        if Instant::now() >= shared.deadline {
+/// A classroom from its arrival to the end of its stay.
+pub(super) async fn sit(seat: &Seat, shared: &Shared, endpoint: &Endpoint, videos: usize, until: Instant) {
+    while Instant::now() < until {
+        let outcome = join(seat, shared, endpoint, videos, until).await;
+        if Instant::now() >= until {
             return;
         }
         let mut wait = REJOIN_AFTER;
@@ -35,38 +34,46 @@ pub(super) async fn sit(seat: &Seat, shared: &Shared, endpoint: &Endpoint, video
     }
 }
 
-/// Joins once and watches until the deadline or until the connection is lost.
-async fn join(seat: &Seat, shared: &Shared, endpoint: &Endpoint, videos: usize) -> anyhow::Result<()> {
-    let meters = Meters::default();
-    let mut peer = shared.setup.peer(meters.chain()).await?;
-    peer.receive(RtpCodecKind::Audio).await?;
-    for _ in 0..videos {
-        peer.receive(RtpCodecKind::Video).await?;
-    }
-    let offer = peer.offer().await?;
+/// Joins once and watches until the stay ends or the connection is lost.
+async fn join(
+    seat: &Seat,
+    shared: &Shared,
+    endpoint: &Endpoint,
+    videos: usize,
+    until: Instant,
+) -> anyhow::Result<()> {
+    let meters = seat.meters();
+    let receiver = shared.setup.receiver(&meters)?;
     seat.asks(Instant::now());
-    let session = endpoint.post(offer).await;
+    let session = endpoint.post(receiver.offer(videos)).await;
     let result = match session {
         Ok(session) => {
             seat.begins(&meters);
-            let watched = watch(seat, shared, &peer, &session.answer).await;
+            let watched = watch(seat, shared, &receiver, &session.answer, until).await;
             session.end().await;
             watched
         }
         Err(error) => Err(error.into()),
     };
-    peer.close().await;
+    receiver.close().await;
     result
 }
 
-async fn watch(seat: &Seat, shared: &Shared, peer: &Peer, answer: &str) -> anyhow::Result<()> {
+async fn watch(
+    seat: &Seat,
+    shared: &Shared,
+    receiver: &Receiver,
+    answer: &str,
+    until: Instant,
+) -> anyhow::Result<()> {
     let answer = shared.setup.lead(answer).await?;
-    peer.accept(answer)
+    receiver
+        .accept(&answer)
         .await
         .context("the server's answer is unusable")?;
-    peer.up().await?;
+    up(&mut receiver.state()).await?;
     seat.connected(Instant::now());
-    match tokio::time::timeout_at(shared.deadline.into(), lost(&mut peer.state())).await {
+    match tokio::time::timeout_at(until.into(), lost(&mut receiver.state())).await {
         Ok(()) => Err(anyhow::anyhow!("the media connection was lost")),
         Err(_) => Ok(()),
     }

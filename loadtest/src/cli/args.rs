@@ -27,7 +27,7 @@ pub(super) enum Command {
     Attend(AttendArgs),
     /// Attend as the cases of a file say, one after another, and judge each. Exit status 1 if any is not met.
     Scenario(ScenarioArgs),
-    /// Relay UDP over a bad line.
+    /// Relay UDP, TCP or both over a bad line.
     Impair(ImpairArgs),
     /// Make the robot teacher's footage: lesson.mp4 and screen.mp4. Skips what is there.
     Footage(FootageArgs),
@@ -100,9 +100,22 @@ pub(super) struct AttendArgs {
     /// Seconds over which they arrive, unless at the bell.
     #[arg(long, default_value_t = 10)]
     pub(super) over: u64,
+    /// How many of all leave in the middle and come back after a while, such as `5/min`.
+    #[arg(long, default_value = "0/min", value_name = "COUNT/min", value_parser = a_minute)]
+    pub(super) churn: f64,
+    /// So many classrooms send their own camera and microphone, by signalling ...
+    #[arg(long, default_value_t = 0, requires = "stage_file")]
+    pub(super) on_stage: usize,
+    /// ... over and over from this MP4 file with H264 and Opus.
+    #[arg(long)]
+    pub(super) stage_file: Option<PathBuf>,
     /// Pictures each asks for by WHEP.
     #[arg(long, default_value_t = 2)]
     pub(super) videos: u8,
+    /// Part of the classrooms that decrypt and authenticate every packet, 0 to 1; the others count by the packets' headers. All
+    /// of up to 100 unless told, and 100 of more.
+    #[arg(long, value_parser = super::line::part)]
+    pub(super) verify: Option<f64>,
     /// Process of a server on this machine: its processor time is reported too.
     #[arg(long)]
     pub(super) server_pid: Option<u32>,
@@ -112,6 +125,14 @@ pub(super) struct AttendArgs {
     /// Write the report as a page with plots over time.
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
+}
+
+/// So many in a minute.
+fn a_minute(text: &str) -> Result<f64, String> {
+    match text.strip_suffix("/min").map(str::parse::<f64>) {
+        Some(Ok(count)) if count.is_finite() && count >= 0.0 => Ok(count),
+        _ => Err("a count in a minute is needed, such as 5/min".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -139,8 +160,22 @@ pub(super) struct ImpairArgs {
     /// Where to relay to.
     #[arg(long)]
     pub(super) to: SocketAddr,
+    /// What is relayed.
+    #[arg(long, value_enum, default_value = "udp")]
+    pub(super) what: Relayed,
     #[command(flatten)]
     pub(super) line: LineArgs,
+}
+
+/// What a relay relays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Relayed {
+    /// Media.
+    Udp,
+    /// HTTP, WebSocket, and media over TCP.
+    Tcp,
+    /// All of it, on the same port.
+    Both,
 }
 
 #[derive(Debug, Args)]
@@ -160,6 +195,14 @@ pub(super) struct FootageArgs {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+
+    #[test]
+    fn a_rate_is_read() {
+        assert_eq!(a_minute("5/min"), Ok(5.0));
+        for bad in ["5", "-1/min", "a/min", "inf/min"] {
+            assert!(a_minute(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

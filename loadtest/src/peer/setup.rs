@@ -6,7 +6,9 @@ use std::sync::Arc;
 use rtc::interceptor::Registry;
 
 use super::{Identity, Peer, address, codecs};
+use crate::attend::receive::Meters;
 use crate::impair::through::BadLine;
+use crate::receiver::{Passport, Receiver};
 use crate::server::{Server, Wire};
 
 /// The server, the way to it, and who the peers are.
@@ -15,6 +17,7 @@ pub struct Setup {
     /// The server.
     pub server: Server,
     identity: Identity,
+    passport: Passport,
     local: Vec<SocketAddr>,
     line: Option<Arc<BadLine>>,
 }
@@ -29,6 +32,7 @@ impl Setup {
         Ok(Self {
             server: server.clone(),
             identity: Identity::new()?,
+            passport: Passport::new()?,
             local: address::local_addresses(server.find().await?),
             line: line.cloned(),
         })
@@ -54,6 +58,15 @@ impl Setup {
     /// When no socket can be bound.
     pub async fn peer(&self, registry: Registry) -> anyhow::Result<Peer> {
         Peer::new(&self.identity, &self.local, registry, codecs::engine()?).await
+    }
+
+    /// Makes a receiver that counts into `meters`.
+    ///
+    /// # Errors
+    ///
+    /// When no port is free.
+    pub fn receiver(&self, meters: &Meters) -> std::io::Result<Receiver> {
+        Receiver::new(&self.passport, &self.local, meters)
     }
 
     /// The server's SDP, with its media led over the line.

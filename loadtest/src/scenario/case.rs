@@ -1,6 +1,7 @@
 //! A file of cases.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -27,6 +28,8 @@ pub struct Case {
     pub arrive: Arrive,
     /// Seconds over which they arrive, unless at the bell.
     pub over: u64,
+    /// So many of all leave in a minute, and come back.
+    pub churn_per_min: f64,
     /// Seconds they watch once the last has arrived.
     pub seconds: u64,
     /// Seed of chance.
@@ -74,6 +77,13 @@ impl Case {
         Ok(cases.into_iter().filter(wanted).collect())
     }
 
+    /// When the line changes first and last, in s since the run began; `None` when it stays as it is.
+    pub(super) fn changes(&self) -> anyhow::Result<Option<(f64, f64)>> {
+        let changes = crate::impair::script::Line::of(self.line.iter().copied())?.changes();
+        let first = changes.first().map(Duration::as_secs_f64);
+        Ok(first.zip(changes.last().map(Duration::as_secs_f64)))
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         anyhow::ensure!(!self.name.is_empty(), "it needs a name");
         anyhow::ensure!(
@@ -81,6 +91,10 @@ impl Case {
             "classrooms is to be 1 to {CLASSROOMS_MAX}"
         );
         anyhow::ensure!(self.seconds > 0, "seconds is to be more than 0");
+        anyhow::ensure!(
+            self.churn_per_min.is_finite() && self.churn_per_min >= 0.0,
+            "churn_per_min is to be 0 or more"
+        );
         crate::impair::script::Line::of(self.line.iter().copied())?;
         Ok(())
     }
@@ -95,11 +109,21 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios.toml");
         let cases = Case::read(&path, &[]).expect("readable");
         let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-        for name in ["lecture_1000", "bell_storm", "rural_adsl", "flaky_4g", "cut_30s"] {
+        for name in [
+            "lecture_1000",
+            "bell_storm",
+            "rural_adsl",
+            "flaky_4g",
+            "cut_30s",
+            "fall_400k",
+            "nat_rebind",
+            "churn",
+        ] {
             assert!(names.contains(&name), "{names:?}");
         }
         let one = Case::read(&path, &["cut_30s".to_owned()]).expect("readable");
         assert_eq!(one.len(), 1);
+        assert_eq!(one[0].changes().expect("a line"), Some((12.0, 42.0)));
     }
 
     #[test]

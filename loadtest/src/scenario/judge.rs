@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attend::report::{Classroom, Report, float};
+use crate::attend::timeline::Sample;
 
 /// What is expected of a case. What is absent is not judged; that every classroom gets media always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
@@ -22,6 +23,10 @@ pub struct Expect {
     pub frames_per_second: Option<f64>,
     /// No classroom joins anew more often.
     pub rejoins: Option<f64>,
+    /// Of 100 returns of classrooms that left 95 show a picture within so many ms.
+    pub returned_p95_ms: Option<f64>,
+    /// So many seconds after the line's last change the picture is again what it was before the first: as many bits.
+    pub back_within_s: Option<f64>,
 }
 
 /// One expectation, and what came of it.
@@ -37,9 +42,33 @@ pub struct Verdict {
     pub met: bool,
 }
 
-/// Judges a report by what was expected.
+/// Of the bits before: as good as the same, for pictures that are not.
+const BACK: f64 = 0.8;
+/// Over so long bits are counted.
+const WINDOW_S: f64 = 2.0;
+
+/// How long after the last of the line's `changes` all classrooms together get again what they got before the first; infinite when
+/// they never do. Times are in s since the run began.
+fn back_after(changes: Option<(f64, f64)>, samples: &[Sample]) -> f64 {
+    let Some((first, last)) = changes else { return 0.0 };
+    let mean = |from: f64, to: f64| {
+        let within = samples.iter().filter(|one| one.at_s > from && one.at_s <= to);
+        let (count, sum) = within.fold((0.0, 0.0), |(count, sum), one| {
+            (count + 1.0, sum + one.video_kbps)
+        });
+        if count > 0.0 { sum / count } else { 0.0 }
+    };
+    // Not from the joins on, but the time just before.
+    let before = mean((first - 5.0).max(first / 2.0), first);
+    let back =
+        |one: &&Sample| one.at_s >= last + WINDOW_S && mean(one.at_s - WINDOW_S, one.at_s) >= BACK * before;
+    let found = samples.iter().find(back);
+    found.map_or(f64::INFINITY, |one| one.at_s - WINDOW_S - last)
+}
+
+/// Judges a report by what was expected; `changes` are the times in s of the first and of the last change of the line.
 #[must_use]
-pub fn judge(expect: &Expect, report: &Report) -> Vec<Verdict> {
+pub fn judge(expect: &Expect, report: &Report, changes: Option<(f64, f64)>) -> Vec<Verdict> {
     let most = |of: fn(&Classroom) -> f64| report.classrooms.iter().map(of).fold(0.0, f64::max);
     let frames = |one: &Classroom| float(one.total.frames) / report.seconds.max(0.001);
     let fewest = report.classrooms.iter().map(frames).fold(f64::INFINITY, f64::min);
@@ -65,6 +94,20 @@ pub fn judge(expect: &Expect, report: &Report) -> Vec<Verdict> {
         ),
         ("frozen p95 (ms)", expect.frozen_p95_ms, summary.frozen_ms.p95),
         ("rejoins", expect.rejoins, most(|one| f64::from(one.rejoins))),
+        (
+            "returned p95 (ms)",
+            expect.returned_p95_ms,
+            if summary.returned_without_media > 0 {
+                f64::INFINITY
+            } else {
+                summary.returned_ms.p95
+            },
+        ),
+        (
+            "back after (s)",
+            expect.back_within_s,
+            back_after(changes, &report.timeline),
+        ),
     ];
     let at_least = [("frames per second", expect.frames_per_second, fewest)];
     let verdict = |(what, bound, was): (_, Option<f64>, f64), met: fn(f64, f64) -> bool| {
@@ -116,7 +159,7 @@ mod tests {
             frames_per_second: Some(20.0),
             ..Default::default()
         };
-        let verdicts = judge(&expect, &report());
+        let verdicts = judge(&expect, &report(), None);
         let met: Vec<_> = verdicts.iter().map(|one| (one.what, one.was, one.met)).collect();
         assert_eq!(
             met,
@@ -133,6 +176,31 @@ mod tests {
     fn a_classroom_without_media_is_never_met() {
         let mut report = report();
         report.without_media = 1;
-        assert!(!judge(&Expect::default(), &report)[0].met);
+        assert!(!judge(&Expect::default(), &report, None)[0].met);
+    }
+
+    /// Half a second each: 1,500 kbit/s, 400 from 10 s to 20 s, and from `back` on what it was.
+    fn fall(back: f64) -> Vec<Sample> {
+        (1..=80)
+            .map(|half| {
+                let at_s = f64::from(half) / 2.0;
+                let low = at_s > 10.0 && at_s <= back;
+                Sample {
+                    at_s,
+                    video_kbps: if low { 400.0 } else { 1_500.0 },
+                    ..Sample::default()
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_picture_that_is_what_it_was_is_back() {
+        let changes = Some((10.0, 20.0));
+        assert!(back_after(changes, &fall(20.0)) <= 0.5);
+        let late = back_after(changes, &fall(26.0));
+        assert!((5.0..7.0).contains(&late), "{late}");
+        assert_eq!(back_after(changes, &fall(100.0)), f64::INFINITY);
+        assert_eq!(back_after(None, &fall(100.0)), 0.0);
     }
 }

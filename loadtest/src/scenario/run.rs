@@ -68,7 +68,7 @@ pub async fn run(
             report = attend(&plan, progress, std::future::pending()) => report?,
             () = &mut stop => break,
         };
-        let verdicts = judge(&case.expect, &report);
+        let verdicts = judge(&case.expect, &report, case.changes()?);
         outcomes.push(Outcome {
             name: case.name.clone(),
             met: verdicts.iter().all(|verdict| verdict.met),
@@ -95,7 +95,10 @@ fn plan(case: &Case, ground: &Ground) -> anyhow::Result<Attendance> {
         watch: Duration::from_secs(case.seconds),
         arrive: case.arrive,
         over: Duration::from_secs(case.over),
+        churn: case.churn_per_min,
+        stage: None,
         videos: VIDEOS,
+        verify: None,
         server_pid: ground.server_pid,
         line,
         seed: case.seed,

@@ -4,13 +4,16 @@
 //! transceiver for good when its section is inactive; so the crate is told that the section goes on, and the server is told
 //! what it has to be told: `inactive`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+/// The directions of a section in use.
+const USES: [&str; 3] = ["a=sendonly", "a=recvonly", "a=sendrecv"];
 
 /// What a server's offer says, and what the crate is to read of it.
 #[derive(Debug, Default)]
 pub struct Sections {
-    /// The mids of sections that have been in use.
-    used: HashSet<String>,
+    /// The mids of sections that have been in use, and the line that says which way.
+    used: HashMap<String, &'static str>,
     /// Of those, the ones the last offer does not use.
     idle: HashSet<String>,
 }
@@ -21,14 +24,16 @@ impl Sections {
     pub fn offer(&mut self, sdp: &str) -> String {
         self.idle.clear();
         rewrite(sdp, |mid, direction| {
-            if direction != "inactive" {
-                self.used.insert(mid.to_owned());
+            if let Some(line) = USES
+                .iter()
+                .find(|line| line.strip_prefix("a=") == Some(direction))
+            {
+                self.used.insert(mid.to_owned(), line);
                 return None;
             }
-            self.used.contains(mid).then(|| {
-                self.idle.insert(mid.to_owned());
-                "a=sendonly"
-            })
+            let line = *self.used.get(mid)?;
+            self.idle.insert(mid.to_owned());
+            Some(line)
         })
     }
 
@@ -96,6 +101,16 @@ mod tests {
             sections.answer(&sdp(["recvonly", "recvonly"])),
             sdp(["recvonly", "recvonly"])
         );
+    }
+
+    #[test]
+    fn a_section_that_we_sent_in_stays_open_that_way() {
+        let mut sections = Sections::default();
+        let used = sdp(["recvonly", "sendonly"]);
+        assert_eq!(sections.offer(&used), used);
+        assert_eq!(sections.offer(&sdp(["inactive", "sendonly"])), used);
+        let ours = sdp(["sendonly", "recvonly"]);
+        assert_eq!(sections.answer(&ours), sdp(["inactive", "recvonly"]));
     }
 
     #[test]

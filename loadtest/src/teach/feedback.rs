@@ -31,14 +31,20 @@ pub struct Heard {
 /// A chain that answers missing packets and passes requests for keyframes on, as the SSRC they are about.
 #[must_use]
 pub fn chain(heard: Arc<Heard>) -> (Registry, mpsc::Receiver<u32>) {
+    beside(Registry::new(), heard)
+}
+
+/// The same in a chain that does other things too.
+#[must_use]
+pub fn beside(others: Registry, heard: Arc<Heard>) -> (Registry, mpsc::Receiver<u32>) {
     let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
-    let registry = Registry::new()
+    let registry = others
         .with(
             Slot::NackResponder,
             NackResponderBuilder::new().with_size(HISTORY).build(),
         )
         .with(
-            Slot::from(inspect::LAST),
+            Slot::from(inspect::LAST + 1),
             Inspector::new(Listen { heard, requests }),
         );
     (registry, receiver)

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use loadtest::attend::run::{Attendance, Via};
+use loadtest::attend::run::{Attendance, Stage, Via};
 use loadtest::server::Server;
 
 fn plan(server: Server, classrooms: usize) -> Attendance {
@@ -55,6 +55,35 @@ async fn a_classroom_whose_socket_is_lost_comes_back_to_its_seat() {
     let hellos = seen.hellos.lock().expect("nobody panicked").clone();
     assert_eq!(hellos.len(), 2);
     assert_eq!(hellos[0], hellos[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn classrooms_on_stage_send_too() {
+    let (server, seen) = signal_server::server().await;
+    let mut plan = plan(server, 2);
+    plan.stage = Some(Stage {
+        classrooms: 1,
+        clip: crate::server::clip(),
+    });
+    let report = report(&plan).await;
+    let [on_stage, other] = &report.classrooms[..] else {
+        panic!("two classrooms")
+    };
+    assert_eq!((on_stage.error.as_deref(), on_stage.streams.len()), (None, 2));
+    assert!(on_stage.total.frames > 0 && other.total.frames > 0);
+    assert!(on_stage.sent_packets > 100, "{}", on_stage.sent_packets);
+    assert_eq!(other.sent_packets, 0);
+    let came = seen.stage.lock().expect("nobody panicked").clone();
+    assert_eq!(came.len(), 1, "one publishes");
+    let meters = came[0].lock();
+    assert_eq!(meters.len(), 2, "a camera and a microphone");
+    assert!(
+        meters
+            .values()
+            .all(|meter| meter.counts.frames > 20 && meter.counts.lost == 0)
+    );
+    let told = seen.reports.lock().expect("nobody panicked").clone();
+    assert!(told.iter().any(|report| report.microphone_works == Some(true)));
 }
 
 #[tokio::test]

@@ -9,12 +9,15 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::any;
+use loadtest::attend::receive::Meters;
 use loadtest::peer::setup::Setup;
 use loadtest::server::Server;
 use loadtest::teach::feedback;
 use loadtest::teach::publish::Publication;
 use loadtest::teach::schedule::Schedule;
+use protocol::media::MediaKind;
 use protocol::signal::{ClientMessage, ErrorCode, Offer, Report, ServerMessage};
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::watch;
 
 use crate::server::{LOOPBACK, TOKEN, clip};
@@ -38,6 +41,8 @@ pub(crate) struct Seen {
     pub(crate) hellos: Mutex<Vec<String>>,
     /// All reports, of everybody.
     pub(crate) reports: Mutex<Vec<Report>>,
+    /// What came of each peer that publishes.
+    pub(crate) stage: Mutex<Vec<Meters>>,
     /// Sockets that were closed by their peers.
     pub(crate) left: AtomicU64,
     /// How often all sockets were dropped.
@@ -67,6 +72,7 @@ pub(crate) async fn server() -> (Server, Arc<Seen>) {
     let seen = Arc::new(Seen {
         hellos: Mutex::default(),
         reports: Mutex::default(),
+        stage: Mutex::default(),
         left: AtomicU64::default(),
         drops: watch::Sender::new(0),
     });
@@ -112,7 +118,13 @@ async fn say(socket: &mut WebSocket, message: &ServerMessage) {
 /// Serves a peer until it goes; says whether it was welcomed.
 async fn serve(app: &App, mut socket: WebSocket) -> bool {
     let hello = hear(&mut socket).await;
-    let Some(ClientMessage::Hello { token, instance, .. }) = hello else {
+    let Some(ClientMessage::Hello {
+        token,
+        instance,
+        wish,
+        ..
+    }) = hello
+    else {
         return false;
     };
     if token != TOKEN {
@@ -130,12 +142,27 @@ async fn serve(app: &App, mut socket: WebSocket) -> bool {
         .lock()
         .expect("no test panics with it")
         .push(instance);
-    let (registry, mut requests) = feedback::chain(Arc::default());
+    let meters = Meters::default();
+    let (registry, mut requests) = feedback::beside(meters.chain(), Arc::default());
     let mut peer = app.setup.peer(registry).await.expect("a free port");
+    if !wish.publish.is_empty() {
+        app.seen
+            .stage
+            .lock()
+            .expect("no test panics with it")
+            .push(meters);
+    }
     let schedule = Schedule::new(&[clip()], true, Duration::ZERO);
     let mut publication = Publication::new(schedule, Arc::default());
     for track in publication.tracks() {
         peer.send(track).await.expect("known codecs");
+    }
+    for wish in &wish.publish {
+        let kind = match wish.source.kind() {
+            MediaKind::Audio => RtpCodecKind::Audio,
+            MediaKind::Video => RtpCodecKind::Video,
+        };
+        peer.receive(kind).await.expect("known codecs");
     }
     let sdp = peer.offer().await.expect("an offer");
     let welcome = serde_json::json!({

@@ -86,6 +86,19 @@ fn after_an_unrepaired_loss_only_a_keyframe_is_shown_again() {
 }
 
 #[test]
+fn of_a_sealed_stream_every_whole_frame_counts() {
+    let mut source = Source {
+        meter: Meter::sealed(true),
+        ..Source::new()
+    };
+    source.send((15..20).chain(21..60));
+    source.meter.end(source.now);
+    let counts = &source.meter.counts;
+    assert_eq!((counts.lost, counts.frames, counts.broken_frames), (1, 13, 2));
+    assert!(!source.meter.wants_key(source.now));
+}
+
+#[test]
 fn the_first_shown_frame_is_a_keyframe() {
     let mut source = Source::new();
     source.send(15..36);

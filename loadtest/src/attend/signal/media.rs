@@ -9,12 +9,13 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use webrtc::peer_connection::RTCPeerConnectionState as State;
 
+use super::part::Part;
 use crate::attend::health::Health;
 use crate::attend::receive::Meters;
 use crate::attend::seat::Seat;
-use crate::peer::Peer;
+use crate::media::clip::Clip;
 use crate::peer::setup::Setup;
-use crate::signal::sections::Sections;
+use crate::receiver::Receiver;
 
 /// A connection that does not come up after an offer is given up.
 const CONNECT_MAX: Duration = Duration::from_secs(8);
@@ -36,24 +37,55 @@ pub(super) enum Happening {
 pub(super) struct Media<'a> {
     seat: &'a Seat,
     setup: &'a Setup,
+    /// What it sends, when it takes part.
+    sends: Option<&'a Clip>,
     live: Option<Live>,
     /// When a fresh connection is to be asked for.
     overdue_at: Option<Instant>,
 }
 
+/// A connection: most classrooms only receive, which need not cost much.
+enum Connection {
+    Receives(Receiver),
+    TakesPart(Box<Part>),
+}
+
+impl Connection {
+    async fn answer(&mut self, offer: &str) -> anyhow::Result<String> {
+        match self {
+            Self::Receives(receiver) => receiver.answer(offer).await,
+            Self::TakesPart(part) => part.answer(offer).await,
+        }
+    }
+
+    fn state(&self) -> watch::Receiver<State> {
+        match self {
+            Self::Receives(receiver) => receiver.state(),
+            Self::TakesPart(part) => part.state(),
+        }
+    }
+
+    async fn close(&self) {
+        match self {
+            Self::Receives(receiver) => receiver.close().await,
+            Self::TakesPart(part) => part.close().await,
+        }
+    }
+}
+
 struct Live {
-    peer: Peer,
+    connection: Connection,
     meters: Meters,
-    sections: Sections,
     state: watch::Receiver<State>,
     up: bool,
 }
 
 impl<'a> Media<'a> {
-    pub(super) fn new(seat: &'a Seat, setup: &'a Setup) -> Self {
+    pub(super) fn new(seat: &'a Seat, setup: &'a Setup, sends: Option<&'a Clip>) -> Self {
         Self {
             seat,
             setup,
+            sends,
             live: None,
             overdue_at: None,
         }
@@ -67,23 +99,32 @@ impl<'a> Media<'a> {
         }
         let live = self.live.as_mut().context("there is no connection")?;
         let sdp = self.setup.lead(&offer.sdp).await?;
-        let answer = live.peer.answer(live.sections.offer(&sdp)).await?;
+        let answer = live.connection.answer(&sdp).await?;
         // A stream that is offered no more is over: that it stands still is no freeze.
         live.meters.keep(&ssrcs(&offer.sdp), Instant::now());
         self.overdue_at = (!live.up).then(|| Instant::now() + CONNECT_MAX);
-        Ok(live.sections.answer(&answer))
+        Ok(answer)
     }
 
     async fn renew(&mut self) -> anyhow::Result<()> {
         self.close().await;
-        let meters = Meters::default();
-        let peer = self.setup.peer(meters.chain()).await?;
+        let (connection, meters) = match self.sends {
+            Some(clip) => {
+                // Such a peer opens all there is.
+                let meters = Meters::default();
+                let part = Part::new(self.setup, &meters, clip, &self.seat.sent()).await?;
+                (Connection::TakesPart(Box::new(part)), meters)
+            }
+            None => {
+                let meters = self.seat.meters();
+                (Connection::Receives(self.setup.receiver(&meters)?), meters)
+            }
+        };
         self.seat.begins(&meters);
         self.live = Some(Live {
-            state: peer.state(),
-            peer,
+            state: connection.state(),
+            connection,
             meters,
-            sections: Sections::default(),
             up: false,
         });
         Ok(())
@@ -119,7 +160,7 @@ impl<'a> Media<'a> {
 
     pub(super) async fn close(&mut self) {
         if let Some(live) = self.live.take() {
-            live.peer.close().await;
+            live.connection.close().await;
         }
     }
 }
