@@ -6,6 +6,7 @@
 mod control;
 mod delay;
 mod feedback;
+mod heard;
 mod loss;
 mod probe;
 mod sent;
@@ -17,12 +18,12 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::probe::{Probe, ProbeId};
 
-use self::control::{Control, FLOOR, LEAST_SHARE};
+use self::control::{Control, FLOOR};
 use self::delay::{Delay, Usage};
 use self::feedback::{FarClock, Feedback, Status};
-use self::loss::{Loss, Verdict};
-use self::probe::{Conditions, Found, Prober};
-use self::sent::{Fate, History};
+use self::loss::Loss;
+use self::probe::{Conditions, Prober};
+use self::sent::History;
 use self::throughput::Throughput;
 use crate::rtcp::read::Malformed;
 
@@ -32,20 +33,14 @@ pub(crate) const INITIAL: u64 = 600_000;
 /// Without feedback for this long (and a round trip) the line is taken for cut; the estimate halves each time it passes.
 const SILENCE_US: u64 = 500_000;
 
+/// Fewer packets than this without feedback are no sign of a cut: one lost feedback may be all.
+const LEAST_UNANSWERED: u32 = 8;
+
 /// A round trip longer than this does not make us wait longer.
 const MOST_ROUND_TRIP_US: u64 = 500_000;
 
-/// After a cut the estimate begins with this or half of what it was.
-const AFTER_CUT: f64 = 150_000.0;
-
 /// After a decrease no probe for so long.
 const CALM_US: u64 = 1_000_000;
-
-/// A queue that stands while so much of the estimate arrives is ours.
-const OURS: f64 = 0.8;
-
-/// A decrease to less than this share is news: the search for more begins anew.
-const COLLAPSE: f64 = 0.7;
 
 /// REMB counts for this long.
 const REMB_AGE: Duration = Duration::from_secs(4);
@@ -62,6 +57,8 @@ const LOW_LOSS: f64 = 0.02;
 pub(crate) struct Bandwidth {
     epoch: Instant,
     want: f64,
+    /// The most the estimate was since the search for more began.
+    top: f64,
     history: History,
     far: FarClock,
     arriving: Throughput,
@@ -86,6 +83,8 @@ pub(crate) struct Bandwidth {
 #[derive(Default)]
 struct Silence {
     last_sent_us: u64,
+    /// Packets since feedback came.
+    packets: u32,
     /// When it has been too long.
     due_us: Option<u64>,
     /// The estimate before it was halved.
@@ -108,6 +107,7 @@ impl Bandwidth {
         Self {
             epoch: now,
             want: 0.0,
+            top: 0.0,
             history: History::default(),
             far: FarClock::default(),
             arriving: Throughput::default(),
@@ -139,6 +139,7 @@ impl Bandwidth {
             self.prober.sent(now_us, id, number, bytes);
         }
         self.silence.last_sent_us = now_us;
+        self.silence.packets = self.silence.packets.saturating_add(1);
         if self.answered && self.silence.due_us.is_none() && self.control.estimate() > FLOOR {
             let round_trip = (self.round_trip_s() * 1e6) as u64;
             self.silence.due_us = Some(now_us + SILENCE_US + round_trip.min(MOST_ROUND_TRIP_US));
@@ -168,148 +169,6 @@ impl Bandwidth {
             self.heard(now_us, newest);
         }
         Ok(())
-    }
-
-    /// Feedback about the packets before `base` may have been lost: they are taken to have arrived as others do.
-    fn untold(&mut self, base: u16, arrival_us: i64) {
-        let Some((base, _)) = self.history.get(base) else {
-            return;
-        };
-        let told = self.told.unwrap_or(base);
-        self.told = Some(told.max(base));
-        let run = base.saturating_sub(told);
-        if run > 0 && run < u64::from(u16::MAX) {
-            let packets = self.history.range((base - run) as u16, run as u16);
-            let unknown = packets.filter(|packet| packet.fate == Fate::Unknown);
-            let bytes: u32 = unknown.map(|packet| u32::from(packet.bytes)).sum();
-            let bytes = f64::from(bytes) * (1.0 - self.loss.recent());
-            self.arriving.arrived(arrival_us, bytes as u32);
-        }
-    }
-
-    fn missing(&mut self, now_us: u64, first: u16, run: u16) {
-        for packet in self.history.range(first, run) {
-            if packet.fate == Fate::Unknown {
-                packet.fate = Fate::Missing;
-                self.loss.told(*packet, packet.at_us(now_us), true);
-                self.prober.missing(packet.probe);
-            }
-        }
-    }
-
-    /// Gives the whole number of a packet that is told for the first time to have arrived.
-    fn arrived(&mut self, now_us: u64, number: u16, arrival_us: i64) -> Option<u64> {
-        let (whole, packet) = self.history.get(number)?;
-        let known = std::mem::replace(&mut packet.fate, Fate::Arrived);
-        let packet = *packet;
-        let sent_us = packet.at_us(now_us);
-        match known {
-            Fate::Arrived => return None,
-            Fate::Missing => self.loss.found(),
-            Fate::Unknown => self.loss.told(packet, sent_us, false),
-        }
-        if let Some(before) = self.silence.before.take() {
-            self.back(now_us, before);
-        }
-        self.arriving.arrived(arrival_us, u32::from(packet.bytes));
-        if packet.probe != 0 {
-            self.after_probe = true;
-            self.prober.arrived(packet.probe, arrival_us, packet.bytes);
-        } else {
-            if std::mem::take(&mut self.after_probe) {
-                self.delay.interrupted();
-            }
-            self.delay.arrived(sent_us, arrival_us);
-        }
-        let answer_us = now_us - sent_us;
-        let shortest = self.reported.answer_us.get_or_insert(answer_us);
-        // It forgets slowly that it was shorter.
-        *shortest = answer_us.min(*shortest + *shortest / 1024 + 1);
-        Some(whole)
-    }
-
-    /// The line is back after a cut.
-    fn back(&mut self, now_us: u64, before: f64) {
-        self.control
-            .restart(now_us, AFTER_CUT.min(before).max(before / 2.0));
-        self.arriving = Throughput::default();
-        self.delay = Delay::default();
-        self.loss.forget(now_us);
-        self.before_loss = None;
-        self.prober.restart(now_us, now_us);
-    }
-
-    /// Feedback told of something new, up to packet `newest`.
-    fn heard(&mut self, now_us: u64, newest: u64) {
-        self.silence.due_us = None;
-        if !self.answered {
-            self.answered = true;
-            self.control.restart(now_us, INITIAL as f64);
-            self.prober.restart(now_us, now_us);
-        }
-        if let Some(found) = self.prober.told(now_us, newest, self.loss.inherent()) {
-            self.found(now_us, found);
-        }
-        let verdict = self.loss.close(now_us, self.delay.queued());
-        self.judge(now_us, verdict);
-        // What the line loses by nature takes room in it too.
-        let passing = 1.0 - self.loss.inherent();
-        let arriving = self.arriving.rate().map(|rate| rate / passing);
-        let round_trip = self.round_trip_s();
-        // Loss there may be anyway; but it is what a full queue does, and where we use all we may, the queue is ours.
-        let ours = self.loss.exceeds() || arriving.is_some_and(|rate| rate > OURS * self.control.estimate());
-        let stands = self.delay.stands(now_us) && ours;
-        match self.delay.usage() {
-            usage if usage == Usage::Over || stands => {
-                let before = self
-                    .control
-                    .overuse(now_us, arriving, self.delay.queue_ms(), round_trip);
-                self.lowered(now_us, before);
-            }
-            Usage::Normal if !self.delay.queued() => self.control.grow(now_us, arriving, round_trip),
-            _ => self.control.grow(now_us, None, round_trip),
-        }
-    }
-
-    fn found(&mut self, now_us: u64, found: Found) {
-        self.control.proven(now_us, found.rate);
-        if found.asked {
-            let verdict = self.loss.probed(now_us, found.arrived);
-            self.judge(now_us, verdict);
-        } else if found.full {
-            self.control.full(now_us, found.arrived);
-            let least = LEAST_SHARE * self.control.estimate();
-            let before = self.control.lower(now_us, found.rate.max(least));
-            self.lowered(now_us, before);
-        }
-    }
-
-    fn judge(&mut self, now_us: u64, verdict: Verdict) {
-        match verdict {
-            Verdict::Fine => {}
-            Verdict::Ask(rate) => self.prober.ask(rate),
-            Verdict::Full(rate) => {
-                let before = self.control.lower(now_us, rate);
-                self.before_loss = before;
-                self.lowered(now_us, before);
-            }
-            Verdict::Innocent => {
-                if let Some(before) = self.before_loss.take() {
-                    self.control.proven(now_us, before);
-                }
-            }
-        }
-    }
-
-    fn lowered(&mut self, now_us: u64, before: Option<f64>) {
-        let Some(before) = before else {
-            return;
-        };
-        if self.control.estimate() < COLLAPSE * before {
-            self.prober.restart(now_us, now_us + CALM_US);
-        } else {
-            self.prober.soon(now_us + CALM_US);
-        }
     }
 
     /// REMB of an old client (bits/s), which bounds the estimate for a few seconds, or is the estimate when no transport feedback
@@ -392,6 +251,10 @@ impl Bandwidth {
                 // Nobody spoke, so nobody answered.
                 self.silence.due_us = None;
                 return;
+            }
+            if self.silence.packets < LEAST_UNANSWERED {
+                self.silence.due_us = Some(due_us + SILENCE_US);
+                continue;
             }
             let estimate = self.control.estimate();
             self.silence.before.get_or_insert(estimate);

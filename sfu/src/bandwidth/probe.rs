@@ -160,6 +160,11 @@ impl Prober {
         self.asked = None;
     }
 
+    /// A probe found more: vain ones may be tried often again.
+    pub(super) fn found(&mut self, now_us: u64) {
+        self.searching_us = now_us;
+    }
+
     /// The next is due then.
     pub(super) fn soon(&mut self, at_us: u64) {
         self.next_us = self.next_us.map(|_| at_us);

@@ -77,6 +77,8 @@ pub(super) struct World {
     pub(super) source: Source,
     /// Round trips are told each second, as receiver reports do.
     pub(super) reports: bool,
+    /// Nothing is sent, and nothing wanted.
+    pub(super) silent: bool,
     pub(super) now_us: u64,
     /// Estimate at each 100 ms.
     pub(super) estimates: Vec<u64>,
@@ -118,6 +120,7 @@ impl World {
             line,
             source,
             reports: true,
+            silent: false,
             now_us: 0,
             estimates: Vec::new(),
             arrived: Vec::new(),
@@ -183,6 +186,10 @@ impl World {
     }
 
     fn send_media(&mut self) {
+        if self.silent {
+            self.bandwidth.want(0);
+            return;
+        }
         if self.now_us.is_multiple_of(AUDIO_US) {
             self.send(AUDIO, None);
         }

@@ -92,16 +92,16 @@ const LOSSY: Line = Line {
 
 #[test]
 fn random_loss_is_no_congestion() {
-    for (source, low) in [(LAYERS, 0.8), (ELASTIC, 0.75)] {
+    for source in [LAYERS, ELASTIC] {
         let mut world = World::new(LOSSY, source, WANT);
         world.run(60.0);
-        within(&world, (1.0, 60.0), 2_000_000, (low, 1.2));
+        within(&world, (1.0, 60.0), 2_000_000, (0.75, 1.2));
         assert!(world.mean(3.0, 60.0) > 1_800_000);
         assert!(world.media(3.0, 60.0) > 1_300_000, "{}", world.media(3.0, 60.0));
         let mut world = World::new(Line { loss: 0.0, ..LOSSY }, source, WANT);
         world.run(15.0).line.loss = 0.1;
         world.run(30.0);
-        within(&world, (15.0, 45.0), 2_000_000, (low, 1.2));
+        within(&world, (15.0, 45.0), 2_000_000, (0.75, 1.2));
         assert!(world.mean(15.0, 45.0) > 1_800_000);
     }
 }
@@ -133,7 +133,7 @@ fn room_that_others_take_and_leave_is_followed() {
             world.run(8.0).line.others = 0;
         }
         for begin in [0.0, 16.0, 32.0, 48.0] {
-            within(&world, (begin + 6.0, begin + 8.0), 2_000_000, (0.8, 1.1));
+            within(&world, (begin + 4.0, begin + 8.0), 2_000_000, (0.8, 1.1));
             // A probe takes its share from the others for a moment, so it finds more than is left.
             within(&world, (begin + 10.0, begin + 16.0), 1_000_000, (0.7, 1.6));
         }
@@ -154,6 +154,19 @@ fn a_cut_line_is_not_flooded_and_found_again() {
             within(&world, (14.0, end), 50_000, (1.0, 1.0));
         }
     }
+}
+
+#[test]
+fn a_blink_of_the_line_costs_little_and_silence_nothing() {
+    let mut world = World::new(line(3_000), LAYERS, WANT);
+    world.run(10.0).line.cut = true;
+    world.run(0.6).line.cut = false;
+    world.run(5.0);
+    within(&world, (11.0, 15.0), 3_000_000, (0.8, 1.05));
+    // Nothing is sent, so nothing is missed.
+    world.silent = true;
+    world.run(30.0);
+    within(&world, (16.0, 45.0), 3_000_000, (0.8, 1.05));
 }
 
 #[test]
