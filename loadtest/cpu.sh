@@ -17,6 +17,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
+echo "making the footage (a minute or two, once) ..." >&2
 "$BIN/tongke-loadtest" footage --out "${FOOTAGE:-data/footage}" >/dev/null
 "$BIN/tongke" serve --demo --data "$data" --listen "127.0.0.1:$PORT" --media-port $((PORT + 1)) \
   --announce 127.0.0.1 >"$data.log" 2>&1 &

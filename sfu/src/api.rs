@@ -56,6 +56,8 @@ pub struct PublishTrack {
     pub track: TrackId,
     /// What it is.
     pub source: Source,
+    /// The peer is asked to send it in several layers (simulcast), if it can.
+    pub simulcast: bool,
 }
 
 /// A track a peer gets.

@@ -98,6 +98,7 @@ impl Directory {
             self.open(room, id, &mut commands)?;
         }
         self.publish_tracks(id, &wish.publish, &mut commands);
+        self.wish(id, &wish.watch, &mut commands);
         let streams = self.streams(&wish.watch);
         let (offer, first) = {
             let peer = self.peers.get_mut(&id).ok_or(EngineError::Unknown("peer"))?;
@@ -231,6 +232,14 @@ impl Directory {
         places
             .min_by_key(|(_, place)| place.peers)
             .map_or(0, |(at, _)| at)
+    }
+
+    /// States how a peer wants to see what it gets.
+    fn wish(&self, id: PeerId, watch: &[WatchTrack], commands: &mut Commands) {
+        if let Some(peer) = self.peers.get(&id) {
+            let watch = watch.to_vec();
+            commands.push((peer.shard, Command::Wish { peer: id, watch }));
+        }
     }
 
     /// States which tracks a peer publishes.

@@ -1,4 +1,4 @@
-//! Packets of a track kept for retransmission, shared by all its viewers.
+//! Packets of a track's layer kept for retransmission, shared by all its viewers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::spare::Spare;
 
 /// Older packets are not asked for any more: twice the longest playout delay worth repairing.
 const MAX_AGE: Duration = Duration::from_secs(2);
-/// Bytes of a track: 2 s at 8 Mbit/s.
+/// Bytes of a layer: 2 s at 8 Mbit/s.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// The newest packets of a track, by generation and sequence number.
+/// The newest packets of a layer, by generation and sequence number.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     packets: VecDeque<Arc<Packet>>,
@@ -76,25 +76,13 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use protocol::media::Codec;
-
     use super::*;
-    use crate::rtp::extension::Carried;
 
     fn packet(index: u64, arrival: Instant, len: usize) -> Arc<Packet> {
         Arc::new(Packet {
-            generation: Generation(1),
-            index,
-            timestamp: 0,
-            marker: false,
-            codec: Codec::H264,
-            profile_level_id: 0,
-            red: false,
-            keyframe: false,
-            carried: Carried::default(),
             arrival,
-            data: vec![0; len],
-            payload: 0..len,
+            index,
+            ..Packet::test(vec![0; len])
         })
     }
 

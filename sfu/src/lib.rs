@@ -3,8 +3,8 @@
 //! The control plane holds an [`Engine`]: a cheap handle to one thread per core. Everything it asks is answered by one of
 //! those threads; everything that happens by itself comes out of [`Events`].
 
+mod allocation;
 mod api;
-#[cfg_attr(not(test), expect(dead_code, reason = "the shard does not ask it yet"))]
 mod bandwidth;
 mod directory;
 mod dtls;
@@ -16,6 +16,7 @@ mod ice;
 mod metrics;
 mod negotiated;
 mod outgoing;
+mod pacing;
 mod packet;
 mod receive;
 mod rtcp;

@@ -78,6 +78,8 @@ metrics! {
     rtp_forwarded: "counter" "tongke_sfu_rtp_forwarded_total" "" "RTP packets sent to viewers.",
     rtp_forwarded_bytes: "counter" "tongke_sfu_rtp_forwarded_bytes_total" "" "Bytes of RTP packets sent to viewers.",
     rtp_retransmitted: "counter" "tongke_sfu_rtp_retransmitted_total" "" "Packets sent to viewers again.",
+    probe_packets: "counter" "tongke_sfu_probe_packets_total" "" "Packets of padding sent to measure viewers' lines.",
+    pacer_dropped: "counter" "tongke_sfu_pacer_dropped_total" "" "Packets given up because a viewer's line did not take them in time.",
     nacks_gone: "counter" "tongke_sfu_nacks_unanswered_total" r#"reason="gone""# "Packets viewers missed that were not sent again.",
     nacks_limited: "counter" "tongke_sfu_nacks_unanswered_total" r#"reason="rate""# "Packets viewers missed that were not sent again.",
     keyframes_wanted: "counter" "tongke_sfu_keyframe_requests_total" r#"by="viewers""# "Keyframes asked for: by viewers, and of publishers after coalescing.",

@@ -92,6 +92,23 @@ pub(crate) struct Extensions {
     pub(crate) playout_delay: Option<u8>,
 }
 
+impl Extensions {
+    /// These, and of the others what is not among these.
+    pub(crate) fn and(self, others: Self) -> Self {
+        Self {
+            mid: self.mid.or(others.mid),
+            rid: self.rid.or(others.rid),
+            repaired_rid: self.repaired_rid.or(others.repaired_rid),
+            abs_send_time: self.abs_send_time.or(others.abs_send_time),
+            transport_cc: self.transport_cc.or(others.transport_cc),
+            audio_level: self.audio_level.or(others.audio_level),
+            dependency_descriptor: self.dependency_descriptor.or(others.dependency_descriptor),
+            video_orientation: self.video_orientation.or(others.video_orientation),
+            playout_delay: self.playout_delay.or(others.playout_delay),
+        }
+    }
+}
+
 /// A pair of SSRCs: media and its retransmissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SsrcPair {

@@ -6,19 +6,42 @@ use std::time::Instant;
 
 use protocol::media::{Codec, MediaKind};
 
+use crate::bandwidth::{Bandwidth, ProbeId};
 use crate::negotiated::{Extensions, Payload, Section};
 use crate::packet::{Packet, SenderClock};
 use crate::rtcp::SenderInfo;
-use crate::rtp::{extension, red};
+use crate::rtp::extension::{self, Carried, Own};
+use crate::rtp::red;
 use crate::srtp::Sealer;
-use rewrite::{Place, Rewriter};
+use rewrite::{Original, Place, Rewriter};
 
 /// So many packets of a stream say their mid; by then the viewer has bound the SSRC. Which ones is told by their number alone,
 /// so that a packet that is sent again without RTX has the same bytes: other bytes under the same number would break the cipher.
 const MID_PACKETS: u64 = 50;
-/// Retransmissions to a viewer: bytes per second, and burst. A viewer cannot make us send more by asking.
+/// Bytes per second of retransmissions to a viewer; a viewer cannot make us send more by asking.
 const REPAIR_RATE: f64 = 500_000.0;
-const REPAIR_BURST: f64 = 250_000.0;
+/// The share of what its line carries that they may take: where a full line loses packets, sending all of them again would fill it further.
+const REPAIR_SHARE: f64 = 0.5;
+/// Seconds' worth that may be sent at once.
+const REPAIR_BURST: f64 = 0.5;
+
+/// The fields of a header that are not the same in all packets of a stream.
+struct Head {
+    padding: bool,
+    marker: bool,
+    pt: u8,
+    index: u64,
+    timestamp: u32,
+    ssrc: u32,
+    with_mid: bool,
+    /// Transport-wide number.
+    number: Option<u16>,
+}
+
+/// Header with its extension and tag, about.
+const OVERHEAD: usize = 36;
+/// Bytes of padding in a packet: the most there can be.
+const PADDING: u8 = 255;
 
 /// Payload types for what is forwarded now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +51,9 @@ struct Chosen {
     pt: u8,
     rtx_pt: Option<u8>,
     red_pt: Option<u8>,
+    /// Its packets carry transport-wide numbers. Only where a packet is never sent again as it was: the number would be another, and
+    /// other bytes under the same sequence number break the cipher.
+    numbered: bool,
 }
 
 /// A stream to one viewer.
@@ -88,7 +114,7 @@ impl Outgoing {
             rtx_index: u64::from(rtx_start) & 0x3fff,
             packets: 0,
             bytes: 0,
-            repair: REPAIR_BURST,
+            repair: REPAIR_RATE * REPAIR_BURST,
             repair_at: None,
             fraction_lost: 0,
         })
@@ -115,6 +141,35 @@ impl Outgoing {
         self.rewriter.detach();
     }
 
+    /// Sends another layer from its next keyframe on; `None` is a pause.
+    pub(crate) fn aim(&mut self, layer: Option<u8>) {
+        self.rewriter.aim(layer);
+    }
+
+    /// The layer it is to send.
+    pub(crate) fn target(&self) -> Option<u8> {
+        self.rewriter.target()
+    }
+
+    /// The layer that is being sent.
+    pub(crate) fn current(&self) -> Option<u8> {
+        self.rewriter.current()
+    }
+
+    /// Whether another layer begins with this packet.
+    pub(crate) fn switches_by(&self, packet: &Packet) -> bool {
+        packet.keyframe && self.target() == Some(packet.layer) && self.current() != self.target()
+    }
+
+    /// Layers whose packets it has to be shown: bit n is layer n.
+    pub(crate) fn layers(&self) -> u8 {
+        let bit = |layer: Option<u8>| layer.map_or(0, |layer| 1 << layer);
+        match self.target() {
+            None => 0,
+            target => bit(target) | bit(self.current()),
+        }
+    }
+
     /// Chooses the payload type for a packet; `None` when the viewer cannot decode its codec.
     fn choose(&mut self, packet: &Packet) -> Option<Chosen> {
         if let Some(chosen) = self.chosen
@@ -135,8 +190,21 @@ impl Outgoing {
             pt: payload.pt,
             rtx_pt: payload.rtx_pt,
             red_pt: payload.red_pt,
+            numbered: self.numbered(payload),
         });
         self.chosen
+    }
+
+    fn numbered(&self, payload: &Payload) -> bool {
+        let repaired_by_rtx = payload.rtx_pt.is_some() && self.rtx_ssrc.is_some();
+        payload.transport_cc
+            && self.extensions.transport_cc.is_some()
+            && (repaired_by_rtx || self.kind == MediaKind::Audio)
+    }
+
+    /// Whether the viewer tells by transport-wide feedback when packets of it came.
+    pub(crate) fn gives_feedback(&self) -> bool {
+        self.payloads.iter().any(|payload| self.numbered(payload))
     }
 
     /// Appends the packet as this viewer gets it, sealed. Returns whether it goes to this viewer.
@@ -144,6 +212,7 @@ impl Outgoing {
         &mut self,
         out: &mut Vec<u8>,
         sealer: &Sealer,
+        bandwidth: &mut Bandwidth,
         packet: &Packet,
         now: Instant,
     ) -> bool {
@@ -158,9 +227,21 @@ impl Outgoing {
             return false;
         };
         let start = out.len();
-        self.header(out, pt, packet, place, self.ssrc, place.index < self.mid_until);
-        let header_len = out.len() - start;
-        out.extend_from_slice(payload);
+        let number = chosen
+            .numbered
+            .then(|| bandwidth.sent(now, payload.len() + OVERHEAD, None));
+        let head = Head {
+            padding: false,
+            marker: packet.marker,
+            pt,
+            index: place.index,
+            timestamp: place.timestamp,
+            ssrc: self.ssrc,
+            with_mid: place.index < self.mid_until,
+            number,
+        };
+        let header_len = self.header(out, &head, &packet.carried);
+        append(out, packet, payload, place);
         if sealer
             .seal_rtp(out, start, header_len, self.ssrc, place.index)
             .is_err()
@@ -173,21 +254,26 @@ impl Outgoing {
         true
     }
 
-    fn header(&self, out: &mut Vec<u8>, pt: u8, packet: &Packet, place: Place, ssrc: u32, with_mid: bool) {
+    /// Appends a header; returns its length.
+    fn header(&self, out: &mut Vec<u8>, head: &Head, carried: &Carried) -> usize {
         let start = out.len();
-        out.push(0x80);
-        out.push(u8::from(packet.marker) << 7 | pt);
-        out.extend_from_slice(&((place.index & 0xffff) as u16).to_be_bytes());
-        out.extend_from_slice(&place.timestamp.to_be_bytes());
-        out.extend_from_slice(&ssrc.to_be_bytes());
-        let mid = with_mid.then_some(self.mid.as_str());
-        if extension::write(out, &self.extensions, &packet.carried, mid) {
+        out.push(0x80 | u8::from(head.padding) << 5);
+        out.push(u8::from(head.marker) << 7 | head.pt);
+        out.extend_from_slice(&((head.index & 0xffff) as u16).to_be_bytes());
+        out.extend_from_slice(&head.timestamp.to_be_bytes());
+        out.extend_from_slice(&head.ssrc.to_be_bytes());
+        let own = Own {
+            mid: head.with_mid.then_some(self.mid.as_str()),
+            transport_cc: head.number,
+        };
+        if extension::write(out, &self.extensions, carried, own) {
             out[start] |= 0x10;
         }
+        out.len() - start
     }
 
     /// Which packet the viewer means by a sequence number it misses.
-    pub(crate) fn original(&self, sequence: u16) -> Option<(crate::packet::Generation, u64)> {
+    pub(crate) fn original(&self, sequence: u16) -> Option<Original> {
         self.rewriter.original(sequence)
     }
 
@@ -196,45 +282,99 @@ impl Outgoing {
         &mut self,
         out: &mut Vec<u8>,
         sealer: &Sealer,
+        bandwidth: &mut Bandwidth,
         packet: &Packet,
         now: Instant,
     ) -> Result<(), NoRepair> {
         let chosen = self.choose(packet).ok_or(NoRepair::Gone)?;
         let place = self.rewriter.placed(packet).ok_or(NoRepair::Gone)?;
         let (pt, payload) = payload_for(&chosen, packet).ok_or(NoRepair::Gone)?;
-        self.spend(now, payload.len())?;
+        let rate = bandwidth.estimate().map_or(REPAIR_RATE, |bits| {
+            (bits as f64 / 8.0 * REPAIR_SHARE).min(REPAIR_RATE)
+        });
+        self.spend(now, payload.len(), rate)?;
         let start = out.len();
-        let (ssrc, index) = if let (Some(ssrc), Some(rtx_pt)) = (self.rtx_ssrc, chosen.rtx_pt) {
-            let index = self.rtx_index;
-            self.rtx_index += 1;
-            let rtx_place = Place { index, ..place };
-            self.header(out, rtx_pt, packet, rtx_place, ssrc, true);
-            (ssrc, index)
-        } else {
-            if place.index < self.sealed_before {
-                return Err(NoRepair::Gone);
-            }
-            self.header(out, pt, packet, place, self.ssrc, place.index < self.mid_until);
-            (self.ssrc, place.index)
+        let mut head = Head {
+            padding: false,
+            marker: packet.marker,
+            pt,
+            index: place.index,
+            timestamp: place.timestamp,
+            ssrc: self.ssrc,
+            with_mid: place.index < self.mid_until,
+            number: None,
         };
-        let header_len = out.len() - start;
-        if ssrc != self.ssrc {
+        if let (Some(ssrc), Some(rtx_pt)) = (self.rtx_ssrc, chosen.rtx_pt) {
+            head.pt = rtx_pt;
+            head.ssrc = ssrc;
+            head.index = self.rtx_index;
+            head.with_mid = true;
+            head.number = chosen
+                .numbered
+                .then(|| bandwidth.sent(now, payload.len() + OVERHEAD, None));
+            self.rtx_index += 1;
+        } else if place.index < self.sealed_before || chosen.numbered {
+            return Err(NoRepair::Gone);
+        }
+        let header_len = self.header(out, &head, &packet.carried);
+        if head.ssrc != self.ssrc {
             out.extend_from_slice(&((place.index & 0xffff) as u16).to_be_bytes());
         }
-        out.extend_from_slice(payload);
-        if sealer.seal_rtp(out, start, header_len, ssrc, index).is_err() {
+        append(out, packet, payload, place);
+        if sealer
+            .seal_rtp(out, start, header_len, head.ssrc, head.index)
+            .is_err()
+        {
             out.truncate(start);
             return Err(NoRepair::Gone);
         }
         Ok(())
     }
 
-    fn spend(&mut self, now: Instant, len: usize) -> Result<(), NoRepair> {
+    /// Appends a packet of padding alone, by the stream of retransmissions: it measures the line and shows nothing. Returns whether
+    /// the stream has one.
+    pub(crate) fn padding(
+        &mut self,
+        out: &mut Vec<u8>,
+        sealer: &Sealer,
+        bandwidth: &mut Bandwidth,
+        probe: Option<ProbeId>,
+        now: Instant,
+    ) -> bool {
+        let pt = self.chosen.and_then(|chosen| chosen.rtx_pt);
+        let pt = pt.or_else(|| self.payloads.iter().find_map(|payload| payload.rtx_pt));
+        let (Some(ssrc), Some(pt), true) = (self.rtx_ssrc, pt, self.gives_feedback()) else {
+            return false;
+        };
+        let start = out.len();
+        let head = Head {
+            padding: true,
+            marker: false,
+            pt,
+            index: self.rtx_index,
+            timestamp: self.rewriter.last_timestamp(),
+            ssrc,
+            with_mid: true,
+            number: Some(bandwidth.sent(now, usize::from(PADDING) + OVERHEAD, probe)),
+        };
+        self.rtx_index += 1;
+        let header_len = self.header(out, &head, &Carried::default());
+        // RFC 3550 §5.1: its length is in its last byte.
+        out.resize(out.len() + usize::from(PADDING) - 1, 0);
+        out.push(PADDING);
+        if sealer.seal_rtp(out, start, header_len, ssrc, head.index).is_err() {
+            out.truncate(start);
+            return false;
+        }
+        true
+    }
+
+    fn spend(&mut self, now: Instant, len: usize, rate: f64) -> Result<(), NoRepair> {
         let elapsed = self
             .repair_at
             .map_or(0.0, |before| now.saturating_duration_since(before).as_secs_f64());
         self.repair_at = Some(now);
-        self.repair = (self.repair + elapsed * REPAIR_RATE).min(REPAIR_BURST);
+        self.repair = (self.repair + elapsed * rate).min(rate * REPAIR_BURST);
         let cost = len as f64;
         if self.repair < cost {
             return Err(NoRepair::TooMuch);
@@ -253,7 +393,7 @@ impl Outgoing {
             | ((u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000);
         let rtp = self
             .rewriter
-            .timestamp(clock.generation, clock.rtp.wrapping_add(ticks))?;
+            .timestamp(clock.layer, clock.generation, clock.rtp.wrapping_add(ticks))?;
         Some(SenderInfo {
             ssrc: self.ssrc,
             ntp: clock.ntp.wrapping_add(since),
@@ -261,6 +401,15 @@ impl Outgoing {
             packets: self.packets,
             bytes: self.bytes,
         })
+    }
+}
+
+/// Appends the payload with the viewer's picture numbers.
+fn append(out: &mut Vec<u8>, packet: &Packet, payload: &[u8], place: Place) {
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if let Some(picture) = &packet.picture {
+        picture.write(place.shift, &mut out[start..]);
     }
 }
 

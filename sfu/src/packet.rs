@@ -6,6 +6,10 @@ use std::time::Instant;
 use protocol::media::Codec;
 
 use crate::rtp::extension::Carried;
+use crate::rtp::picture::Picture;
+
+/// Layers of a track; what a publisher sends beyond is dropped and counted.
+pub(crate) const MAX_LAYERS: usize = 3;
 
 /// One incarnation of a track's stream: changes with the publisher's SSRC, so that sequence numbers and timestamps of
 /// different incarnations are never compared.
@@ -15,7 +19,9 @@ pub(crate) struct Generation(pub(crate) u64);
 /// A decrypted packet of a publisher, RTX unwrapped. It is never changed.
 #[derive(Clone, Debug)]
 pub(crate) struct Packet {
-    /// Of which incarnation.
+    /// Of which layer, below [`MAX_LAYERS`].
+    pub(crate) layer: u8,
+    /// Of which incarnation; each layer has its own.
     pub(crate) generation: Generation,
     /// Extended sequence number.
     pub(crate) index: u64,
@@ -31,6 +37,12 @@ pub(crate) struct Packet {
     pub(crate) red: bool,
     /// It begins a keyframe.
     pub(crate) keyframe: bool,
+    /// Lines of the pictures from here on, where it tells.
+    pub(crate) height: Option<u16>,
+    /// When it was captured by the publisher's clock, microseconds, once a sender report told it. The layers of a track share the clock.
+    pub(crate) captured: Option<u64>,
+    /// Where its payload names its picture, for codecs that do.
+    pub(crate) picture: Option<Picture>,
     /// Header extensions to hand on.
     pub(crate) carried: Carried,
     /// When it came.
@@ -53,6 +65,7 @@ impl Packet {
     /// The first packet of an H264 stream, all of it payload; a test says what is different about its own.
     pub(crate) fn test(data: Vec<u8>) -> Self {
         Self {
+            layer: 0,
             generation: Generation(1),
             index: 1,
             timestamp: 0,
@@ -61,6 +74,9 @@ impl Packet {
             profile_level_id: 0,
             red: false,
             keyframe: false,
+            height: None,
+            captured: None,
+            picture: None,
             carried: Carried::default(),
             arrival: Instant::now(),
             payload: 0..data.len(),
@@ -72,6 +88,8 @@ impl Packet {
 /// A sender report of a publisher with the time it came.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SenderClock {
+    /// Of which layer.
+    pub(crate) layer: u8,
     /// Of which incarnation.
     pub(crate) generation: Generation,
     /// NTP 32.32.
@@ -80,4 +98,31 @@ pub(crate) struct SenderClock {
     pub(crate) rtp: u32,
     /// When it came.
     pub(crate) arrival: Instant,
+}
+
+impl SenderClock {
+    /// A timestamp of the stream in microseconds of the publisher's clock.
+    pub(crate) fn captured(&self, timestamp: u32, clock_rate: u32) -> u64 {
+        let reported = (self.ntp >> 32) * 1_000_000 + (((self.ntp & 0xffff_ffff) * 1_000_000) >> 32);
+        let since = i64::from(timestamp.wrapping_sub(self.rtp) as i32) * 1_000_000 / i64::from(clock_rate);
+        reported.saturating_add_signed(since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_a_moment_of_the_publishers_clock() {
+        let clock = SenderClock {
+            layer: 0,
+            generation: Generation(1),
+            ntp: 10 << 32 | 0x8000_0000,
+            rtp: 100,
+            arrival: Instant::now(),
+        };
+        assert_eq!(clock.captured(100 + 45_000, 90_000), 11_000_000);
+        assert_eq!(clock.captured(100u32.wrapping_sub(9_000), 90_000), 10_400_000);
+    }
 }

@@ -3,4 +3,5 @@
 pub(crate) mod arrivals;
 pub(crate) mod keyframes;
 pub(crate) mod missing;
+pub(crate) mod rate;
 pub(crate) mod statistics;

@@ -1,7 +1,9 @@
 //! RTP packets: reading headers (RFC 3550 §5.1), header extensions (RFC 8285), and what payloads begin with.
 
 pub(crate) mod extension;
+pub(crate) mod height;
 pub(crate) mod payload;
+pub(crate) mod picture;
 pub(crate) mod red;
 
 /// Fixed part of the header.

@@ -5,12 +5,16 @@
 //! each packet once.
 
 mod agreement;
+mod allocate;
+mod batches;
 mod connection;
 mod control;
 mod datagrams;
 mod feedback;
 mod forward;
+mod incoming;
 mod ingress;
+mod line;
 mod paths;
 mod reports;
 mod tap;
@@ -116,8 +120,8 @@ pub(crate) enum Relay {
     Subscribe(TrackId, usize),
     /// Do not any more.
     Unsubscribe(TrackId, usize),
-    /// A viewer needs a keyframe.
-    Keyframe(TrackId),
+    /// A viewer needs a keyframe of a layer.
+    Keyframe(TrackId, u8),
 }
 
 /// Where a shard's output goes.
@@ -174,8 +178,8 @@ pub(crate) struct Shard {
     tracks: Slab<Track>,
     by_track: HashMap<TrackId, usize>,
     taps: Vec<Arc<TapFeed>>,
-    /// Tracks with packets that wait for the end of their frame.
-    pending: Vec<usize>,
+    /// Tracks and layers with packets that wait for the end of their frame.
+    pending: Vec<(usize, u8)>,
     flush_at: Option<Instant>,
     /// The earliest time a connection or track wants to be looked at.
     wake_at: Option<Instant>,

@@ -11,7 +11,7 @@ fn lossy(loss_up: u32, loss_down: u32) -> Line {
         delay: Duration::from_millis(25),
         loss_up,
         loss_down,
-        cut: false,
+        ..Line::default()
     }
 }
 

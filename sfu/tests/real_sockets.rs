@@ -137,6 +137,7 @@ async fn a_picture_goes_through_threads_and_sockets() {
         publish: vec![PublishTrack {
             track: camera,
             source: Source::Camera,
+            simulcast: false,
         }],
         watch: Vec::new(),
     };

@@ -94,6 +94,7 @@ fn stage(seed: u64, threads: usize) {
         publish: vec![PublishTrack {
             track: guest_camera,
             source: Source::Camera,
+            simulcast: false,
         }],
         watch: vec![
             watch(microphone, MediaKind::Audio),

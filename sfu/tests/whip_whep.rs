@@ -17,10 +17,12 @@ fn camera_and_microphone() -> (TrackId, TrackId, Vec<PublishTrack>) {
         PublishTrack {
             track: camera,
             source: Source::Camera,
+            simulcast: false,
         },
         PublishTrack {
             track: microphone,
             source: Source::Microphone,
+            simulcast: false,
         },
     ];
     (camera, microphone, tracks)

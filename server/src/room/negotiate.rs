@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use protocol::id::PeerId;
-use protocol::media::MediaKind;
-use protocol::signal::{ErrorCode, Offer, Section, SectionUse, ServerMessage};
+use protocol::media::{MediaKind, Source};
+use protocol::signal::{ErrorCode, Offer, Role, Section, SectionUse, ServerMessage};
 use sfu::{EngineError, MediaWish, PublishTrack, SessionOffer};
 use time::OffsetDateTime;
 
@@ -116,6 +116,7 @@ impl Room {
             .map(|(source, _)| PublishTrack {
                 track: track_id(id, source),
                 source,
+                simulcast: in_layers(member.who.role, source),
             })
             .collect();
         let viewer = Viewer {
@@ -130,7 +131,7 @@ impl Room {
     }
 
     /// What a member publishes by its page: a source that the teacher's WHIP publisher has is not asked for twice.
-    pub(super) fn own_sources(&self, member: &Member) -> Vec<(protocol::media::Source, bool)> {
+    pub(super) fn own_sources(&self, member: &Member) -> Vec<(Source, bool)> {
         let mut sources = member.publishes();
         if member.id == self.teacher {
             sources.retain(|(source, _)| !self.tools.whip_has(*source));
@@ -373,4 +374,10 @@ impl Room {
                 .count()
         })
     }
+}
+
+/// Whether a peer is asked for layers of what it publishes: where many watch, over lines of many kinds. A screen is all or nothing: its
+/// writing cannot be read in a smaller layer.
+fn in_layers(role: Role, source: Source) -> bool {
+    role == Role::Teacher && matches!(source, Source::Camera | Source::Document)
 }

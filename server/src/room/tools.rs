@@ -171,6 +171,7 @@ impl Room {
             .map(|&source| PublishTrack {
                 track: track_id(publisher, source),
                 source,
+                simulcast: true,
             })
             .collect();
         let peer = PeerId::new();

@@ -120,7 +120,11 @@ impl Served {
     fn wish(&self, teacher: bool) -> MediaWish {
         let (camera, microphone) = (self.camera, self.microphone);
         if teacher {
-            let publish = |track, source| PublishTrack { track, source };
+            let publish = |track, source| PublishTrack {
+                track,
+                source,
+                simulcast: false,
+            };
             return MediaWish {
                 publish: vec![
                     publish(camera, Source::Camera),

@@ -6,6 +6,7 @@ use super::slots::{Slots, fresh_ssrcs};
 use super::{Commands, Directory};
 use crate::api::{Answer, EngineError, NegotiatedTrack, PublishTrack, WatchTrack};
 use crate::negotiated::{Flow, Section};
+use crate::packet::MAX_LAYERS;
 use crate::sdp::{self, RemoteOffer};
 use crate::shard::{Command, Credentials};
 
@@ -24,8 +25,11 @@ impl Directory {
             let at = free
                 .iter()
                 .position(|publish| publish.source.kind() == section.kind)?;
-            section.track = Some(free.remove(at).track);
-            section.rids.clear();
+            let publish = free.remove(at);
+            section.track = Some(publish.track);
+            section
+                .rids
+                .truncate(if publish.simulcast { MAX_LAYERS } else { 0 });
             Some(())
         })?;
         let mut commands = Vec::new();
@@ -67,6 +71,7 @@ impl Directory {
         let mut commands = Vec::new();
         self.open(room, id, &mut commands)?;
         self.publish_tracks(id, &[], &mut commands);
+        self.wish(id, watch, &mut commands);
         self.answer_client(id, &offer, sections, commands)
     }
 
@@ -124,7 +129,9 @@ impl Directory {
             section.track = track.or(section.track);
             tracks.push((section.mid.clone(), track));
         }
-        Ok(vec![(peer.shard, Command::Rewire { peer: id, tracks })])
+        let mut commands = vec![(peer.shard, Command::Rewire { peer: id, tracks })];
+        self.wish(id, watch, &mut commands);
+        Ok(commands)
     }
 
     /// See [`crate::Engine::restart_ice`].

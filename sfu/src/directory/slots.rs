@@ -5,6 +5,10 @@ use protocol::media::MediaKind;
 
 use crate::api::{PublishTrack, WatchTrack};
 use crate::negotiated::{Flow, Section, SsrcPair};
+use crate::packet::MAX_LAYERS;
+
+/// Names of the layers a publisher is asked for, best first.
+const RIDS: [&str; MAX_LAYERS] = ["f", "h", "q"];
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -62,7 +66,10 @@ impl Slots {
         }
         for wish in publish {
             if !self.carries(Flow::FromPeer, wish.track) {
-                self.begin(Flow::FromPeer, wish.source.kind(), wish.track, None);
+                let at = self.begin(Flow::FromPeer, wish.source.kind(), wish.track, None);
+                if wish.simulcast && wish.source.kind() == MediaKind::Video {
+                    self.sections[at].rids = RIDS.map(str::to_owned).to_vec();
+                }
                 changed = true;
             }
         }
@@ -81,7 +88,8 @@ impl Slots {
             .any(|section| section.flow == flow && section.track == Some(track))
     }
 
-    fn begin(&mut self, flow: Flow, kind: MediaKind, track: TrackId, stream: Option<String>) {
+    /// Makes a section for a track; where it is.
+    fn begin(&mut self, flow: Flow, kind: MediaKind, track: TrackId, stream: Option<String>) -> usize {
         let free = (0..self.sections.len()).find(|&at| {
             let section = &self.sections[at];
             section.flow == Flow::Inactive
@@ -106,6 +114,8 @@ impl Slots {
         section.track = Some(track);
         section.stream = stream;
         section.ssrcs = ssrcs;
+        section.rids.clear();
+        at
     }
 
     fn fresh_ssrcs(&self, kind: MediaKind) -> SsrcPair {

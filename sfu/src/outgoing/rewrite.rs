@@ -1,11 +1,17 @@
-//! Sequence numbers and timestamps of a stream to one viewer, continuous over changes of what is behind it.
+//! Sequence numbers, timestamps and picture numbers of a stream to one viewer, continuous over changes of what is behind it: another
+//! layer, another incarnation, another track, a pause.
 
 use std::time::{Duration, Instant};
 
 use crate::packet::{Generation, Packet};
+use crate::rtp::picture::Shift;
 
 /// A video stream whose keyframes are not recognised (or that has none, as with intra refresh) begins after so long.
 const KEYFRAME_PATIENCE: Duration = Duration::from_secs(3);
+/// Two layers are not further apart than this; if they seem to be, their clocks are not believed.
+const MAX_APART_US: i64 = 10_000_000;
+/// Timestamps that would go back are squeezed together for at most so long.
+const SQUEEZE: u32 = 1 << 20;
 
 /// Where a packet goes in the viewer's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,46 +20,138 @@ pub(crate) struct Place {
     pub(crate) index: u64,
     /// Timestamp.
     pub(crate) timestamp: u32,
+    /// For its picture numbers.
+    pub(crate) shift: Shift,
 }
 
-/// How the numbers of one incarnation become the viewer's.
+/// A packet as its publisher numbered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Original {
+    /// Of which layer.
+    pub(crate) layer: u8,
+    /// Of which incarnation.
+    pub(crate) generation: Generation,
+    /// Extended sequence number.
+    pub(crate) index: u64,
+}
+
+/// How the numbers of one incarnation of a layer become the viewer's.
 #[derive(Clone, Copy, Debug)]
 struct Mapping {
+    layer: u8,
     generation: Generation,
     /// Packets before this one are not sent.
     first: u64,
     /// What `first` became.
     first_out: u64,
+    /// Timestamp of `first`.
+    begins: u32,
     timestamp_offset: u32,
+    /// The timestamp sent before; what comes is later, even if it was captured earlier.
+    floor: u32,
+    shift: Shift,
+}
+
+impl Mapping {
+    fn timestamp(&self, timestamp: u32) -> u32 {
+        let straight = timestamp.wrapping_add(self.timestamp_offset);
+        let since = timestamp.wrapping_sub(self.begins);
+        if since >= SQUEEZE {
+            return straight;
+        }
+        let least = self.floor.wrapping_add(1).wrapping_add(since >> 8);
+        if (straight.wrapping_sub(least) as i32) < 0 {
+            least
+        } else {
+            straight
+        }
+    }
+
+    fn place(&self, packet: &Packet) -> Option<Place> {
+        if packet.layer != self.layer || packet.generation != self.generation {
+            return None;
+        }
+        let ahead = packet.index.checked_sub(self.first)?;
+        Some(Place {
+            index: self.first_out + ahead,
+            timestamp: self.timestamp(packet.timestamp),
+            shift: self.shift,
+        })
+    }
+
+    fn original(&self, index: u64) -> Option<Original> {
+        Some(Original {
+            layer: self.layer,
+            generation: self.generation,
+            index: self.first + index.checked_sub(self.first_out)?,
+        })
+    }
+}
+
+/// The last packet sent, in its order.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    at: Instant,
+    captured: Option<u64>,
+    picture: Option<(u16, u8)>,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Rewriter {
+    /// The layer to send, from its next keyframe on; `None` is a pause.
+    target: Option<u8>,
     mapping: Option<Mapping>,
-    /// Wants a new mapping even if the generation is the same.
+    /// The one before, for what of it is still missed, and where it ended.
+    previous: Option<(Mapping, u64)>,
+    /// Since when nothing can be sent for want of a keyframe.
     waiting_since: Option<Instant>,
     next: u64,
     last_timestamp: u32,
-    last_sent: Option<Instant>,
+    last: Option<Last>,
 }
 
 impl Rewriter {
-    /// Begins with these numbers.
+    /// Begins with these numbers, and the first layer.
     pub(crate) fn new(start: u64, timestamp: u32) -> Self {
         Self {
+            target: Some(0),
             mapping: None,
+            previous: None,
             waiting_since: None,
             next: start,
             last_timestamp: timestamp,
-            last_sent: None,
+            last: None,
         }
     }
 
     /// Forgets what is behind the stream; the next packet begins anew where the last ended.
     pub(crate) fn detach(&mut self) {
         self.mapping = None;
+        self.previous = None;
         self.waiting_since = None;
+        if let Some(last) = &mut self.last {
+            // Another publisher has another clock.
+            last.captured = None;
+        }
+    }
+
+    /// Another layer from its next keyframe on, or a pause at once.
+    pub(crate) fn aim(&mut self, target: Option<u8>) {
+        if target.is_none() {
+            self.end_mapping();
+        }
+        self.target = target;
+    }
+
+    /// The layer it is to send.
+    pub(crate) fn target(&self) -> Option<u8> {
+        self.target
+    }
+
+    /// The layer that is being sent.
+    pub(crate) fn current(&self) -> Option<u8> {
+        self.mapping.map(|mapping| mapping.layer)
     }
 
     /// The next number; all below may have been used.
@@ -61,159 +159,130 @@ impl Rewriter {
         self.next
     }
 
+    /// The timestamp sent last.
+    pub(crate) fn last_timestamp(&self) -> u32 {
+        self.last_timestamp
+    }
+
     /// Where the packet goes; `None` when this viewer does not get it.
     pub(crate) fn place(&mut self, packet: &Packet, video: bool, now: Instant) -> Option<Place> {
-        let generation = packet.generation;
-        let current = self.mapping.filter(|mapping| mapping.generation >= generation);
-        let mapping = match current {
-            Some(mapping) if mapping.generation > generation => return None,
-            Some(mapping) => mapping,
-            None => {
-                let since = *self.waiting_since.get_or_insert(now);
-                let patient = now.saturating_duration_since(since) < KEYFRAME_PATIENCE;
-                if video && !packet.keyframe && patient {
-                    // A new incarnation waits for its keyframe too: nothing older comes any more.
-                    self.mapping = None;
+        let target = self.target?;
+        let mapping = match self.mapping {
+            Some(mapping) if mapping.layer == packet.layer => {
+                if mapping.generation > packet.generation {
                     return None;
                 }
-                self.begin(packet, now)
+                if mapping.generation < packet.generation {
+                    // A new incarnation waits for its keyframe too: nothing older comes any more.
+                    self.end_mapping();
+                    self.begin_if_possible(packet, video, now)?
+                } else {
+                    mapping
+                }
             }
+            // The old layer flows until the keyframe of the other.
+            Some(_) if packet.layer != target || !packet.keyframe => return None,
+            Some(_) => self.begin(packet, now),
+            None if packet.layer != target => return None,
+            None => self.begin_if_possible(packet, video, now)?,
         };
-        let ahead = packet.index.checked_sub(mapping.first)?;
-        let place = Place {
-            index: mapping.first_out + ahead,
-            timestamp: packet.timestamp.wrapping_add(mapping.timestamp_offset),
-        };
+        let place = mapping.place(packet)?;
         if place.index >= self.next {
             self.next = place.index + 1;
             self.last_timestamp = place.timestamp;
-            self.last_sent = Some(now);
+            self.last = Some(Last {
+                at: now,
+                captured: packet.captured,
+                picture: packet.picture.map(|picture| picture.shifted(place.shift)),
+            });
         }
         Some(place)
     }
 
+    fn begin_if_possible(&mut self, packet: &Packet, video: bool, now: Instant) -> Option<Mapping> {
+        let since = *self.waiting_since.get_or_insert(now);
+        let patient = now.saturating_duration_since(since) < KEYFRAME_PATIENCE;
+        if video && !packet.keyframe && patient {
+            return None;
+        }
+        Some(self.begin(packet, now))
+    }
+
     fn begin(&mut self, packet: &Packet, now: Instant) -> Mapping {
+        self.end_mapping();
+        let rate = i64::from(packet.codec.clock_rate());
         // The time that passed is seen in the timestamps, so that the player does not run ahead.
-        let elapsed = self
-            .last_sent
-            .map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
-        let ticks = elapsed.as_micros() * u128::from(packet.codec.clock_rate()) / 1_000_000;
-        let timestamp = self.last_timestamp.wrapping_add((ticks as u32).max(1));
+        let ticks = self
+            .last
+            .map_or(1, |last| elapsed_us(&last, packet, now) * rate / 1_000_000);
+        let timestamp = self.last_timestamp.wrapping_add(ticks as u32);
         let mapping = Mapping {
+            layer: packet.layer,
             generation: packet.generation,
             first: packet.index,
             first_out: self.next,
+            begins: packet.timestamp,
             timestamp_offset: timestamp.wrapping_sub(packet.timestamp),
+            floor: self.last_timestamp,
+            shift: packet.picture.map_or_else(Shift::default, |picture| {
+                picture.follow(self.last.and_then(|last| last.picture))
+            }),
         };
         self.mapping = Some(mapping);
         self.waiting_since = None;
         mapping
     }
 
+    fn end_mapping(&mut self) {
+        if let Some(mapping) = self.mapping.take() {
+            self.previous = Some((mapping, self.next));
+        }
+    }
+
     /// Where a packet that was (or could have been) sent lies.
     pub(crate) fn placed(&self, packet: &Packet) -> Option<Place> {
-        let mapping = self
-            .mapping
-            .filter(|mapping| mapping.generation == packet.generation)?;
-        let ahead = packet.index.checked_sub(mapping.first)?;
-        Some(Place {
-            index: mapping.first_out + ahead,
-            timestamp: packet.timestamp.wrapping_add(mapping.timestamp_offset),
+        let now = self.mapping.and_then(|mapping| mapping.place(packet));
+        now.or_else(|| {
+            let (mapping, end) = self.previous?;
+            mapping.place(packet).filter(|place| place.index < end)
         })
     }
 
     /// The publisher's number behind one of ours.
-    pub(crate) fn original(&self, sequence: u16) -> Option<(Generation, u64)> {
-        let mapping = self.mapping?;
+    pub(crate) fn original(&self, sequence: u16) -> Option<Original> {
         let index = crate::srtp::extend(self.next.checked_sub(1)?, sequence);
         if index >= self.next {
             return None;
         }
-        let ahead = index.checked_sub(mapping.first_out)?;
-        Some((mapping.generation, mapping.first + ahead))
+        let now = self.mapping.and_then(|mapping| mapping.original(index));
+        now.or_else(|| {
+            let (mapping, end) = self.previous?;
+            mapping.original(index).filter(|_| index < end)
+        })
     }
 
     /// A time of the publisher in the viewer's timestamps.
-    pub(crate) fn timestamp(&self, generation: Generation, timestamp: u32) -> Option<u32> {
+    pub(crate) fn timestamp(&self, layer: u8, generation: Generation, timestamp: u32) -> Option<u32> {
         self.mapping
-            .filter(|mapping| mapping.generation == generation)
+            .filter(|mapping| mapping.layer == layer && mapping.generation == generation)
             .map(|mapping| timestamp.wrapping_add(mapping.timestamp_offset))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use protocol::media::Codec;
-
-    use super::*;
-    use crate::rtp::extension::Carried;
-
-    fn packet(generation: u64, index: u64, timestamp: u32, keyframe: bool) -> Packet {
-        Packet {
-            generation: Generation(generation),
-            index,
-            timestamp,
-            marker: true,
-            codec: Codec::Vp8,
-            profile_level_id: 0,
-            red: false,
-            keyframe,
-            carried: Carried::default(),
-            arrival: Instant::now(),
-            data: Vec::new(),
-            payload: 0..0,
-        }
-    }
-
-    #[test]
-    fn begins_with_a_keyframe() {
-        let now = Instant::now();
-        let mut rewriter = Rewriter::new(100, 0);
-        assert_eq!(rewriter.place(&packet(1, 9, 0, false), true, now), None);
-        let place = rewriter.place(&packet(1, 10, 0, true), true, now).unwrap();
-        assert_eq!(place.index, 100);
-        assert_eq!(rewriter.place(&packet(1, 9, 0, false), true, now), None);
-        assert_eq!(rewriter.original(100), Some((Generation(1), 10)));
-        assert_eq!(rewriter.original(99), None);
-        assert_eq!(rewriter.original(101), None);
-    }
-
-    #[test]
-    fn time_that_passed_between_incarnations_is_in_the_timestamps() {
-        let now = Instant::now();
-        let mut rewriter = Rewriter::new(100, 0);
-        let first = rewriter.place(&packet(1, 10, 5_000, true), true, now).unwrap();
-        let later = now + Duration::from_secs(2);
-        let second = rewriter.place(&packet(2, 60_000, 77, true), true, later).unwrap();
-        assert_eq!(second.index, first.index + 1);
-        assert_eq!(second.timestamp.wrapping_sub(first.timestamp), 180_000);
-    }
-
-    proptest! {
-        /// Whatever the order, loss and changes of the source: no number is used for two packets, and within one
-        /// incarnation distances stay what they were.
-        #[test]
-        fn numbers_are_unique_and_keep_their_distance(
-            input in proptest::collection::vec((0u64..4, 0u64..60, any::<bool>()), 1..200),
-        ) {
-            let now = Instant::now();
-            let mut rewriter = Rewriter::new(0x4000, 0);
-            let mut placed = std::collections::HashMap::new();
-            for (step, (generation, index, keyframe)) in input.into_iter().enumerate() {
-                let generation = generation.max(step as u64 / 60);
-                let source = packet(generation, 70_000 + index, index as u32 * 3_000, keyframe);
-                let now = now + Duration::from_millis(step as u64);
-                if let Some(place) = rewriter.place(&source, true, now) {
-                    let other = placed.insert(place.index, (generation, index));
-                    prop_assert!(other.is_none_or(|other| other == (generation, index)));
-                    let sequence = (place.index & 0xffff) as u16;
-                    prop_assert_eq!(
-                        rewriter.original(sequence),
-                        Some((Generation(generation), 70_000 + index))
-                    );
-                }
-            }
-        }
-    }
+/// What passed in the publisher's time since the last packet, or, where that is not known, in ours. It may be negative: layers of
+/// one moment come one after another.
+fn elapsed_us(last: &Last, packet: &Packet, now: Instant) -> i64 {
+    let captured = last.captured.zip(packet.captured).map(|(before, after)| {
+        // Microseconds of NTP time are far below 2^63.
+        (after as i64).wrapping_sub(before as i64)
+    });
+    captured
+        .filter(|apart| apart.abs() < MAX_APART_US)
+        .unwrap_or_else(|| {
+            let passed = now.saturating_duration_since(last.at).as_micros();
+            i64::try_from(passed).unwrap_or(i64::MAX / 1_000_000)
+        })
 }
+
+#[cfg(test)]
+mod tests;

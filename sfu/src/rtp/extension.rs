@@ -72,6 +72,10 @@ pub(crate) struct Carried {
 pub(crate) struct Routing<'a> {
     /// `mid` of its section.
     pub(crate) mid: Option<&'a [u8]>,
+    /// Its layer.
+    pub(crate) rid: Option<&'a [u8]>,
+    /// The layer it is a retransmission of.
+    pub(crate) repaired_rid: Option<&'a [u8]>,
     /// Transport-wide sequence number.
     pub(crate) transport_cc: Option<u16>,
 }
@@ -82,6 +86,10 @@ pub(crate) fn routing<'a>(packet: &'a [u8], header: &Header, ids: &Extensions) -
     for (id, data) in elements(packet, header) {
         if ids.mid == Some(id) {
             found.mid = Some(data);
+        } else if ids.rid == Some(id) {
+            found.rid = Some(data);
+        } else if ids.repaired_rid == Some(id) {
+            found.repaired_rid = Some(data);
         } else if ids.transport_cc == Some(id) {
             found.transport_cc = data.first_chunk().map(|bytes| u16::from_be_bytes(*bytes));
         }
@@ -105,8 +113,17 @@ pub(crate) fn carried(packet: &[u8], header: &Header, ids: &Extensions) -> Carri
     found
 }
 
+/// What a packet to a viewer says of its place there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Own<'a> {
+    /// `mid` of its section.
+    pub(crate) mid: Option<&'a str>,
+    /// Transport-wide sequence number.
+    pub(crate) transport_cc: Option<u16>,
+}
+
 /// Appends an extension block with what the viewer agreed on. Returns whether anything was written.
-pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, mid: Option<&str>) -> bool {
+pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, own: Own<'_>) -> bool {
     let start = out.len();
     out.extend_from_slice(&ONE_BYTE.to_be_bytes());
     out.extend_from_slice(&[0, 0]);
@@ -118,7 +135,10 @@ pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, mid:
             out.extend_from_slice(data);
         }
     };
-    if let Some(mid) = mid {
+    if let Some(number) = own.transport_cc {
+        element(ids.transport_cc, &number.to_be_bytes());
+    }
+    if let Some(mid) = own.mid {
         element(ids.mid, mid.as_bytes());
     }
     if let Some(level) = carried.audio_level {
@@ -137,7 +157,7 @@ pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, mid:
     }
     let words = len.div_ceil(4);
     out.resize(start + 4 + words * 4, 0);
-    // At most four elements of at most 17 bytes each: 17 words.
+    // At most five elements of at most 17 bytes each: 22 words.
     out[start + 3] = words as u8;
     true
 }
@@ -151,6 +171,7 @@ mod tests {
         let ids = Extensions {
             mid: Some(4),
             audio_level: Some(1),
+            transport_cc: Some(3),
             ..Extensions::default()
         };
         let carried_in = Carried {
@@ -158,11 +179,16 @@ mod tests {
             ..Carried::default()
         };
         let mut packet = vec![0x90, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
-        assert!(write(&mut packet, &ids, &carried_in, Some("0")));
+        let own = Own {
+            mid: Some("0"),
+            transport_cc: Some(7),
+        };
+        assert!(write(&mut packet, &ids, &carried_in, own));
         let header = Header::read(&packet).unwrap();
         assert_eq!(header.len, packet.len());
         assert_eq!(carried(&packet, &header, &ids), carried_in);
-        assert_eq!(routing(&packet, &header, &ids).mid, Some(&b"0"[..]));
-        assert!(!write(&mut packet, &Extensions::default(), &carried_in, None));
+        let found = routing(&packet, &header, &ids);
+        assert_eq!((found.mid, found.transport_cc), (Some(&b"0"[..]), Some(7)));
+        assert!(!write(&mut packet, &Extensions::default(), &carried_in, own));
     }
 }

@@ -43,8 +43,14 @@ fn h264(payload: &[u8]) -> bool {
 /// RFC 7741 §4.2, §4.3: start of partition 0 of a frame whose P bit is 0.
 fn vp8(payload: &[u8]) -> Option<bool> {
     let first = *payload.first()?;
+    let starts = first & 0x10 != 0 && first & 0x07 == 0;
+    Some(starts && payload.get(vp8_descriptor(payload)?)? & 0x01 == 0)
+}
+
+/// Length of the descriptor before the payload of VP8 (RFC 7741 §4.2).
+pub(super) fn vp8_descriptor(payload: &[u8]) -> Option<usize> {
     let mut at = 1;
-    if first & 0x80 != 0 {
+    if payload.first()? & 0x80 != 0 {
         let bits = *payload.get(1)?;
         at += 1;
         if bits & 0x80 != 0 {
@@ -53,8 +59,7 @@ fn vp8(payload: &[u8]) -> Option<bool> {
         at += usize::from(bits & 0x40 != 0);
         at += usize::from(bits & 0x30 != 0);
     }
-    let starts = first & 0x10 != 0 && first & 0x07 == 0;
-    Some(starts && payload.get(at)? & 0x01 == 0)
+    Some(at)
 }
 
 /// RFC 9628 §4.2: not inter-picture predicted and begin of a frame.

@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use protocol::id::{PeerId, TrackId};
 
-use super::connection::Incoming;
+use super::connection::Connection;
+use super::incoming::{Incoming, Source};
 use super::{Credentials, Outlet, Shard};
-use crate::negotiated::{Flow, RemoteTransport, Section};
+use crate::negotiated::{Extensions, Flow, RemoteTransport, Section};
 use crate::outgoing::Outgoing;
+use crate::packet::MAX_LAYERS;
 
 impl Shard {
     pub(super) fn agree(
@@ -21,7 +23,7 @@ impl Shard {
         let Some(&index) = self.by_peer.get(&peer) else {
             return;
         };
-        self.agree_incoming(index, sections);
+        self.agree_incoming(now, index, sections);
         self.agree_outgoing(now, index, sections, out);
         if let Some(connection) = self.connections.get_mut(index) {
             connection.remote = Some(remote);
@@ -30,7 +32,7 @@ impl Shard {
         self.schedule(now);
     }
 
-    fn agree_incoming(&mut self, index: usize, sections: &[Section]) {
+    fn agree_incoming(&mut self, now: Instant, index: usize, sections: &[Section]) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
@@ -46,27 +48,23 @@ impl Shard {
                 .position(|known| known.mid == section.mid && known.track == track);
             let mut incoming = match known {
                 Some(at) => before.swap_remove(at),
-                None => Incoming::new(section, track),
+                None => Incoming::new(now, section, track),
             };
             incoming.payloads.clone_from(&section.payloads);
             incoming.extensions = section.extensions;
-            let at = connection.incoming.len();
+            incoming.rids.clone_from(&section.rids);
             incoming.announced = !section.ssrcs.is_empty();
-            if let Some(stream) = &incoming.stream {
-                connection.sources.insert(stream.ssrc, (at, false));
-            }
-            for pair in &section.ssrcs {
-                connection.sources.insert(pair.media, (at, false));
-                if let Some(rtx) = pair.rtx {
-                    incoming.rtx_ssrc = Some(rtx);
-                }
-            }
-            if let Some(rtx) = incoming.rtx_ssrc {
-                connection.sources.insert(rtx, (at, true));
-            }
+            let at = connection.incoming.len();
+            announce(connection, at, &mut incoming, section);
             published.push(track);
             connection.incoming.push(incoming);
         }
+        connection.extensions = connection
+            .incoming
+            .iter()
+            .fold(Extensions::default(), |all, incoming| {
+                all.and(incoming.extensions)
+            });
         let peer = connection.peer;
         for gone in before {
             if !published.contains(&gone.track) {
@@ -160,6 +158,26 @@ impl Shard {
         for (ssrc, was, track) in changes {
             self.unsubscribe(index, ssrc, was, out);
             self.subscribe(now, index, ssrc, track, out);
+        }
+    }
+}
+
+/// Enters the SSRCs of a section: those that flow, and those the peer announced, of which the n-th is the n-th layer.
+fn announce(connection: &mut Connection, section: usize, incoming: &mut Incoming, agreed: &Section) {
+    let mut source = |ssrc: u32, layer: usize, rtx: bool| {
+        if let Ok(layer) = u8::try_from(layer) {
+            connection.sources.insert(ssrc, Source { section, layer, rtx });
+        }
+    };
+    for (layer, stream) in incoming.streams.iter().enumerate() {
+        if let Some(stream) = stream {
+            source(stream.ssrc, layer, false);
+        }
+    }
+    for (layer, pair) in agreed.ssrcs.iter().enumerate().take(MAX_LAYERS) {
+        source(pair.media, layer, false);
+        if let Some(rtx) = pair.rtx {
+            source(rtx, layer, true);
         }
     }
 }

@@ -1,20 +1,22 @@
 //! A peer's connection: its addresses, its keys, what it sends and what it gets.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::id::{LessonId, PeerId, TrackId};
-use protocol::media::Codec;
 
+use super::incoming::{Incoming, Source};
 use super::paths::{Known, Selection};
 use super::{Credentials, Path};
+use crate::api::WatchTrack;
+use crate::bandwidth::{Bandwidth, Probe};
 use crate::dtls::{Dtls, Identity, Keys};
-use crate::negotiated::{Extensions, Payload, RemoteTransport, Section};
+use crate::negotiated::{Extensions, RemoteTransport};
 use crate::outgoing::Outgoing;
-use crate::packet::Generation;
+use crate::pacing::Pacer;
+use crate::packet::Packet;
 use crate::receive::arrivals::Arrivals;
-use crate::receive::missing::Missing;
-use crate::receive::statistics::Statistics;
 
 /// Paths a peer may be reached by at a time; the one that was checked longest ago goes.
 pub(super) const MAX_PATHS: usize = 8;
@@ -39,6 +41,14 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// A measurement of a line by padding.
+pub(super) struct Probing {
+    pub(super) probe: Probe,
+    pub(super) begun: Instant,
+    pub(super) sent: usize,
+    pub(super) next: Instant,
+}
+
 /// See the module.
 pub(super) struct Connection {
     pub(super) peer: PeerId,
@@ -56,9 +66,23 @@ pub(super) struct Connection {
     /// When something valid came last, from anywhere.
     pub(super) last_valid: Instant,
     pub(super) incoming: Vec<Incoming>,
-    /// Which section an SSRC belongs to, and whether it is its RTX.
-    pub(super) sources: HashMap<u32, (usize, bool)>,
+    /// Ids of header extensions in what the peer sends; the same in all bundled sections (RFC 9143 §9.1).
+    pub(super) extensions: Extensions,
+    /// What an SSRC is.
+    pub(super) sources: HashMap<u32, Source>,
     pub(super) outgoing: Vec<(Outgoing, TrackId)>,
+    /// What its line carries.
+    pub(super) bandwidth: Bandwidth,
+    /// Packets of its videos that wait for its line.
+    pub(super) pacer: Pacer<(u32, Arc<Packet>)>,
+    /// A measurement of its line that is being sent.
+    pub(super) probing: Option<Probing>,
+    /// When its layers are decided on again.
+    pub(super) allocate_at: Option<Instant>,
+    /// Since when its line carries not even the least of what it gets.
+    pub(super) starved: Option<Instant>,
+    /// How it wants to see what it gets.
+    pub(super) wishes: Vec<WatchTrack>,
     pub(super) arrivals: Arrivals,
     pub(super) report_at: Instant,
     pub(super) fir_count: u8,
@@ -88,8 +112,15 @@ impl Connection {
             paths: Vec::new(),
             last_valid: now,
             incoming: Vec::new(),
+            extensions: Extensions::default(),
             sources: HashMap::new(),
             outgoing: Vec::new(),
+            bandwidth: Bandwidth::new(now),
+            pacer: Pacer::new(now),
+            probing: None,
+            allocate_at: None,
+            starved: None,
+            wishes: Vec::new(),
             arrivals: Arrivals::new(now),
             report_at: now + REPORT_INTERVAL,
             fir_count: 0,
@@ -108,11 +139,9 @@ impl Connection {
         }
     }
 
-    /// Ids of header extensions in what the peer sends; the same in all bundled sections (RFC 9143 §9.1).
-    pub(super) fn extension_ids(&self) -> Extensions {
-        self.incoming
-            .first()
-            .map_or_else(Extensions::default, |first| first.extensions)
+    /// Whether it tells when packets came.
+    pub(super) fn gives_feedback(&self) -> bool {
+        self.outgoing.iter().any(|(stream, _)| stream.gives_feedback())
     }
 
     /// When it wants to be looked at.
@@ -126,67 +155,14 @@ impl Connection {
             sooner(Some(self.last_valid + consent_timeout));
             sooner(Some(self.report_at));
             sooner(self.arrivals.deadline());
+            sooner(self.bandwidth.deadline());
+            sooner(self.pacer.deadline());
+            sooner(self.probing.as_ref().map(|probing| probing.next));
+            sooner(self.allocate_at);
             for incoming in &self.incoming {
                 sooner(incoming.deadline());
             }
         }
         deadline
-    }
-}
-
-/// A section the peer sends.
-pub(super) struct Incoming {
-    pub(super) mid: String,
-    pub(super) track: TrackId,
-    pub(super) payloads: Vec<Payload>,
-    pub(super) extensions: Extensions,
-    pub(super) stream: Option<Stream>,
-    pub(super) rtx_ssrc: Option<u32>,
-    /// The peer said its SSRCs, so that one it did not say is not this section's.
-    pub(super) announced: bool,
-}
-
-impl Incoming {
-    pub(super) fn new(section: &Section, track: TrackId) -> Self {
-        Self {
-            mid: section.mid.clone(),
-            track,
-            payloads: section.payloads.clone(),
-            extensions: section.extensions,
-            stream: None,
-            rtx_ssrc: None,
-            announced: !section.ssrcs.is_empty(),
-        }
-    }
-
-    /// Any of its payload types agreed on this.
-    pub(super) fn any(&self, agreed: impl Fn(&Payload) -> bool) -> bool {
-        self.payloads.iter().any(agreed)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let stream = self.stream.as_ref()?;
-        super::earlier(stream.missing.deadline(), stream.stalls_at())
-    }
-}
-
-/// A stall is said after so long.
-pub(super) const STALL: Duration = Duration::from_secs(2);
-
-/// A stream that comes in.
-pub(super) struct Stream {
-    pub(super) ssrc: u32,
-    pub(super) generation: Generation,
-    pub(super) codec: Codec,
-    pub(super) statistics: Statistics,
-    pub(super) missing: Missing,
-    pub(super) nack: bool,
-    pub(super) last_packet: Instant,
-    pub(super) flowing: bool,
-}
-
-impl Stream {
-    fn stalls_at(&self) -> Option<Instant> {
-        self.flowing.then(|| self.last_packet + STALL)
     }
 }

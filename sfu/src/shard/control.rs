@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::connection::{Connection, Phase};
 use super::tap::TapFeed;
 use super::{Outlet, Path, Relay, Shard};
-use crate::api::PeerStats;
+use crate::api::{PeerStats, WatchTrack};
 use crate::negotiated::{RemoteTransport, Section};
 use crate::srtp::Profile;
 
@@ -62,6 +62,13 @@ pub(crate) enum Command {
         peer: PeerId,
         /// The track of each outgoing section by its mid.
         tracks: Vec<(String, Option<TrackId>)>,
+    },
+    /// How a peer wants to see what it gets.
+    Wish {
+        /// Who.
+        peer: PeerId,
+        /// Tracks with height and priority.
+        watch: Vec<WatchTrack>,
     },
     /// A peer ends.
     Close {
@@ -122,6 +129,7 @@ impl Shard {
             } => self.agree(now, peer, remote, &sections, out),
             Command::RestartIce { peer, local, remote } => self.restart_ice(peer, local, remote),
             Command::Rewire { peer, tracks } => self.rewire(now, peer, &tracks, out),
+            Command::Wish { peer, watch } => self.wish(now, peer, watch),
             Command::Close { peer } => self.close(now, peer, out),
             Command::Home { track, home } => self.set_home(now, track, home, out),
             Command::Tap { feed, tracks } => {
@@ -130,7 +138,7 @@ impl Shard {
                 }
                 self.retap(&feed, &tracks);
                 for track in tracks {
-                    self.want_keyframe(now, track);
+                    self.want_recorded_keyframe(now, track);
                 }
             }
             Command::Retap { room, tracks } => {
@@ -142,7 +150,7 @@ impl Shard {
                 }
             }
             Command::CloseTaps { room } => self.close_taps(|feed| feed.room == room),
-            Command::Keyframe { track } => self.want_keyframe(now, track),
+            Command::Keyframe { track } => self.want_recorded_keyframe(now, track),
             Command::Stats { room, reply } => {
                 // Nobody waits any more when the caller went away.
                 let _ = reply.send(self.stats(room));
@@ -211,13 +219,15 @@ impl Shard {
             .iter()
             .filter(|(_, connection)| connection.room == room)
             .map(|(_, connection)| {
-                let worst = connection
+                let reported = connection
                     .outgoing
                     .iter()
-                    .map(|(stream, _)| stream.fraction_lost)
+                    .map(|(stream, _)| permille(stream.fraction_lost))
                     .max();
+                // At most 1,000.
+                let told = (connection.bandwidth.loss() * 1_000.0) as u16;
                 let stats = PeerStats {
-                    loss_permille: permille(worst.unwrap_or(0)),
+                    loss_permille: reported.unwrap_or(0).max(told.min(1_000)),
                     rtt_ms: connection
                         .rtt
                         .map_or(0, |rtt| u16::try_from(rtt.as_millis()).unwrap_or(u16::MAX)),

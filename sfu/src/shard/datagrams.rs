@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use protocol::media::MediaKind;
+
 use super::connection::Phase;
 use super::{Outlet, Path, Shard, Transmit};
 use crate::api::Event;
@@ -191,16 +193,17 @@ impl Shard {
 
     /// A viewer that comes (back) up needs a keyframe of each video it gets.
     fn want_keyframes_of(&mut self, now: Instant, index: usize) {
-        let tracks: Vec<_> = self.connections.get(index).map_or_else(Vec::new, |connection| {
+        self.allocate(now, index);
+        let streams: Vec<u32> = self.connections.get(index).map_or_else(Vec::new, |connection| {
             connection
                 .outgoing
                 .iter()
-                .filter(|(stream, _)| stream.kind == protocol::media::MediaKind::Video)
-                .map(|(_, track)| *track)
+                .filter(|(stream, _)| stream.kind == MediaKind::Video)
+                .map(|(stream, _)| stream.ssrc)
                 .collect()
         });
-        for track in tracks {
-            self.want_keyframe(now, track);
+        for ssrc in streams {
+            self.want_keyframe_of(now, index, ssrc);
         }
     }
 

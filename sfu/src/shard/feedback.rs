@@ -41,17 +41,30 @@ impl Shard {
         };
         connection.bytes_received += datagram.len() as u64;
         let mut wishes = Wishes::default();
+        let bandwidth = &mut connection.bandwidth;
+        let (mut told, mut malformed) = (false, false);
         let result = read::each(&datagram[..len], |item| match item {
             Item::Sender(info) => wishes.clocks.push((info.ssrc, info.ntp, info.rtp)),
             Item::Block(block) => wishes.blocks.push(block),
             Item::Nack { ssrc, pairs } => wishes.nacked.push((ssrc, read::nacked(pairs).collect())),
             Item::Keyframe { ssrc } => wishes.keyframes.push(ssrc),
-            Item::Goodbye { .. } | Item::TransportFeedback { .. } | Item::Remb { .. } => {}
+            Item::TransportFeedback { fci } => {
+                told = true;
+                malformed |= bandwidth.feedback(now, fci).is_err();
+            }
+            Item::Remb { bits_per_second } => {
+                told = true;
+                bandwidth.remb(now, bits_per_second);
+            }
+            Item::Goodbye { .. } => {}
         });
-        if result.is_err() {
+        if result.is_err() || malformed {
             self.config.metrics.dropped_rtcp.inc();
         }
         self.valid(now, index, path, out);
+        if told {
+            self.line_changed(now, index);
+        }
         for (ssrc, ntp, rtp) in wishes.clocks {
             self.clock(now, index, ssrc, ntp, rtp, out);
         }
@@ -62,15 +75,7 @@ impl Shard {
             self.repair(now, index, ssrc, &sequences, out);
         }
         for ssrc in wishes.keyframes {
-            let track = self.connections.get(index).and_then(|connection| {
-                let mut streams = connection.outgoing.iter();
-                streams
-                    .find(|(stream, _)| stream.ssrc == ssrc)
-                    .map(|(_, track)| *track)
-            });
-            if let Some(track) = track {
-                self.want_keyframe(now, track);
-            }
+            self.want_keyframe_of(now, index, ssrc);
         }
     }
 
@@ -79,28 +84,35 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        let Some((section, false)) = connection.sources.get(&ssrc).copied() else {
+        let Some(source) = connection
+            .sources
+            .get(&ssrc)
+            .copied()
+            .filter(|source| !source.rtx)
+        else {
             return;
         };
-        let Some(incoming) = connection.incoming.get_mut(section) else {
+        let Some(incoming) = connection.incoming.get_mut(source.section) else {
             return;
         };
-        let Some(stream) = incoming.stream.as_mut().filter(|stream| stream.ssrc == ssrc) else {
+        let Some(stream) = incoming.stream(source.layer).filter(|stream| stream.ssrc == ssrc) else {
             return;
         };
         stream.statistics.sender_report(now, ntp);
         let clock = SenderClock {
+            layer: source.layer,
             generation: stream.generation,
             ntp,
             rtp,
             arrival: now,
         };
+        stream.clock = Some(clock);
         let id = incoming.track;
         let Some(&at) = self.by_track.get(&id) else {
             return;
         };
         let track = &mut self.tracks[at];
-        track.clock = Some(clock);
+        track.set_clock(clock);
         for tap in &track.taps {
             tap.report(&clock, &self.config.clock, &self.config.metrics);
         }
@@ -126,7 +138,7 @@ impl Shard {
             .by_track
             .get(id)
             .and_then(|at| self.tracks.get(*at))
-            .and_then(|track| track.clock);
+            .and_then(|track| track.clock(stream.current()?));
         if let Some(clock) = clock.filter(|_| block.last_report != 0)
             && let Some(info) = stream.sender_info(&clock, now)
         {
@@ -137,6 +149,9 @@ impl Shard {
                 connection.rtt = Some(Duration::from_micros(u64::from(round) * 1_000_000 / 65_536));
             }
         }
+        connection
+            .bandwidth
+            .report(now, block.fraction_lost, connection.rtt);
     }
 
     /// Sends a viewer again what it misses.
@@ -157,6 +172,8 @@ impl Shard {
             outgoing,
             selected,
             bytes_sent,
+            bandwidth,
+            pacer,
             ..
         } = &mut **connection;
         let (Some(keys), Some(path)) = (keys, *selected) else {
@@ -170,16 +187,18 @@ impl Shard {
         };
         for sequence in sequences {
             scratch.clear();
-            let packet = stream
-                .original(*sequence)
-                .and_then(|(generation, number)| track.history.get(generation, number));
+            let packet = stream.original(*sequence).and_then(|original| {
+                let layer = track.layers.get(usize::from(original.layer))?;
+                layer.history.get(original.generation, original.index)
+            });
             let result = packet
                 .ok_or(NoRepair::Gone)
-                .and_then(|packet| stream.repair(scratch, &keys.sealer, packet, now));
+                .and_then(|packet| stream.repair(scratch, &keys.sealer, bandwidth, packet, now));
             match result {
                 Ok(()) => {
                     config.metrics.rtp_retransmitted.inc();
                     *bytes_sent += scratch.len() as u64;
+                    pacer.sent(scratch.len());
                     out.transmit(Transmit {
                         path,
                         contents: scratch,

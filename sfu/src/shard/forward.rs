@@ -6,15 +6,12 @@ use std::time::Instant;
 use protocol::id::TrackId;
 use protocol::media::MediaKind;
 
-use super::connection::Connection;
+use super::line::{self, Sendable};
 use super::track::Track;
-use super::{Outlet, Relay, Shard, Transmit};
+use super::{Outlet, Relay, Shard, ShardConfig};
+use crate::pacing::Overflow;
 use crate::packet::Packet;
 
-/// Segments of one send: the kernel's bound.
-const MAX_SEGMENTS: usize = 60;
-/// Bytes of one send.
-const MAX_SEND: usize = 60_000;
 /// A frame of more packets leaves in parts.
 const MAX_PENDING: usize = 48;
 
@@ -34,41 +31,50 @@ impl Shard {
             spare,
             ..
         } = self;
+        let number = packet.layer;
         let Some(track) = tracks.get_mut(at) else {
             return;
         };
-        let kept = track.history.bytes();
-        if !track.history.insert(Arc::clone(&packet), spare) {
+        let Some(layer) = track.layer(number) else {
+            return;
+        };
+        let kept = layer.history.bytes();
+        if !layer.history.insert(Arc::clone(&packet), spare) {
             return;
         }
-        config.metrics.history_bytes.change(kept, track.history.bytes());
+        config.metrics.history_bytes.change(kept, layer.history.bytes());
+        layer.rate.add(now, packet.data.len());
         if packet.keyframe {
-            track.keyframes.received();
+            layer.keyframes.received();
+            layer.height = packet.height.unwrap_or(layer.height);
         }
-        if let Some((peer, _)) = track.publisher {
-            track.live = Some((packet.generation, packet.codec));
-            let report = track.clock.filter(|clock| clock.generation == packet.generation);
-            for tap in &mut track.taps {
-                tap.packet(track.id, peer, &packet, report, &config.clock, &config.metrics);
-            }
+        if track.publisher.is_some() {
+            let wake = hand_to_recorders(now, track, &packet, config);
+            self.wake_at = super::earlier(self.wake_at, wake);
         }
+        let track = &mut tracks[at];
         for shard in &track.remote {
             config.metrics.relayed.inc();
             out.relay(*shard, Relay::Packet(track.id, Arc::clone(&packet)));
         }
-        if track.subscribers.is_empty() {
+        if !track
+            .subscribers
+            .iter()
+            .any(|viewer| viewer.layers >> number & 1 == 1)
+        {
             return;
         }
+        let pending = &mut track.layers[usize::from(number)].pending;
         let whole = packet.codec.kind() == MediaKind::Audio || packet.marker || repaired;
-        if track.pending.is_empty() && !whole {
-            self.pending.push(at);
+        if pending.is_empty() && !whole {
+            self.pending.push((at, number));
             let due = now + config.coalesce;
             self.flush_at = super::earlier(self.flush_at, Some(due));
         }
-        track.pending.push(packet);
-        if whole || track.pending.len() >= MAX_PENDING {
-            self.pending.retain(|pending| *pending != at);
-            self.flush(now, at, out);
+        pending.push(packet);
+        if whole || pending.len() >= MAX_PENDING {
+            self.pending.retain(|pending| *pending != (at, number));
+            self.flush(now, at, number, out);
         }
     }
 
@@ -78,12 +84,12 @@ impl Shard {
             return;
         }
         self.flush_at = None;
-        while let Some(at) = self.pending.pop() {
-            self.flush(now, at, out);
+        while let Some((at, layer)) = self.pending.pop() {
+            self.flush(now, at, layer, out);
         }
     }
 
-    fn flush(&mut self, now: Instant, at: usize, out: &mut dyn Outlet) {
+    fn flush(&mut self, now: Instant, at: usize, layer: u8, out: &mut dyn Outlet) {
         let Self {
             config,
             connections,
@@ -96,124 +102,112 @@ impl Shard {
             return;
         };
         let Track {
-            subscribers, pending, ..
+            subscribers, layers, ..
         } = track;
+        let pending = &mut layers[usize::from(layer)].pending;
         let (mut packets, mut bytes) = (0, 0);
-        for subscriber in subscribers.iter() {
+        let mut overflowed = Vec::new();
+        for subscriber in subscribers
+            .iter_mut()
+            .filter(|subscriber| subscriber.layers >> layer & 1 == 1)
+        {
             let Some(connection) = connections.get_mut(subscriber.connection) else {
                 continue;
             };
-            scratch.clear();
-            sizes.clear();
-            write_frame(connection, subscriber.ssrc, pending, now, scratch, sizes);
-            let Some(path) = connection.selected.filter(|_| !sizes.is_empty()) else {
-                continue;
-            };
-            packets += sizes.len();
-            bytes += scratch.len();
-            connection.bytes_sent += scratch.len() as u64;
-            for (range, segment) in Batches::of(sizes) {
-                out.transmit(Transmit {
-                    path,
-                    contents: &scratch[range],
-                    segment,
-                });
+            let mut buffer = Sendable::new(scratch, sizes);
+            let frame = pending.iter();
+            match line::write(connection, subscriber.ssrc, frame, false, now, &mut buffer) {
+                Ok(layers) => subscriber.layers = layers,
+                Err(Overflow { packets }) => {
+                    config.metrics.pacer_dropped.add(packets);
+                    overflowed.push((subscriber.connection, subscriber.ssrc));
+                }
+            }
+            buffer.transmit(connection, out);
+            packets += buffer.sizes.len();
+            bytes += buffer.bytes.len();
+            if let Some(due) = connection.pacer.deadline() {
+                self.wake_at = super::earlier(self.wake_at, Some(due));
             }
         }
         pending.clear();
         config.metrics.rtp_forwarded.add(packets);
         config.metrics.rtp_forwarded_bytes.add(bytes);
+        for (connection, ssrc) in overflowed {
+            self.want_keyframe_of(now, connection, ssrc);
+        }
     }
 
-    /// Someone wants a keyframe of a track; asked for by the timer, once for all.
-    pub(crate) fn want_keyframe(&mut self, now: Instant, id: TrackId) {
-        let Some(&at) = self.by_track.get(&id) else {
+    /// Someone wants a keyframe of a layer; asked for by the timer, once for all.
+    pub(super) fn want_keyframe(&mut self, now: Instant, id: TrackId, layer: u8) {
+        let Some(layer) = self
+            .by_track
+            .get(&id)
+            .and_then(|at| self.tracks.get_mut(*at))
+            .and_then(|track| track.layer(layer))
+        else {
             return;
         };
         self.config.metrics.keyframes_wanted.inc();
-        let track = &mut self.tracks[at];
-        track.keyframes.want();
-        self.wake_at = super::earlier(self.wake_at, track.keyframes.deadline(now));
+        layer.keyframes.want();
+        self.wake_at = super::earlier(self.wake_at, layer.keyframes.deadline(now));
+    }
+
+    /// A viewer wants a keyframe of the layer it is to get.
+    pub(super) fn want_keyframe_of(&mut self, now: Instant, connection: usize, ssrc: u32) {
+        let wanted = self.connections.get(connection).and_then(|connection| {
+            let mut streams = connection.outgoing.iter();
+            let (stream, track) = streams.find(|(stream, _)| stream.ssrc == ssrc)?;
+            Some((*track, stream.target()?))
+        });
+        if let Some((track, layer)) = wanted {
+            self.want_keyframe(now, track, layer);
+        }
+    }
+
+    /// The recorders of a track want a keyframe of the layer they get.
+    pub(super) fn want_recorded_keyframe(&mut self, now: Instant, id: TrackId) {
+        let track = self.by_track.get(&id).and_then(|at| self.tracks.get(*at));
+        if let Some(layer) = track.map(Track::tapped) {
+            self.want_keyframe(now, id, layer);
+        }
+    }
+
+    /// The viewers of a track want keyframes of the layers they are to get.
+    pub(super) fn want_keyframes(&mut self, now: Instant, id: TrackId) {
+        let viewers: Vec<_> = self
+            .by_track
+            .get(&id)
+            .and_then(|at| self.tracks.get(*at))
+            .map_or_else(Vec::new, |track| {
+                let viewers = track.subscribers.iter();
+                viewers.map(|viewer| (viewer.connection, viewer.ssrc)).collect()
+            });
+        for (connection, ssrc) in viewers {
+            self.want_keyframe_of(now, connection, ssrc);
+        }
     }
 }
 
-fn write_frame(
-    connection: &mut Connection,
-    ssrc: u32,
-    packets: &[Arc<Packet>],
+/// Gives a packet to the recorders of a track at home. Returns when to ask for a keyframe, if they should get a better layer.
+fn hand_to_recorders(
     now: Instant,
-    scratch: &mut Vec<u8>,
-    sizes: &mut Vec<usize>,
-) {
-    let consents = connection.consents(now);
-    let Some(keys) = connection.keys.as_ref().filter(|_| consents) else {
-        return;
-    };
-    let Some((stream, _)) = connection
-        .outgoing
-        .iter_mut()
-        .find(|(stream, _)| stream.ssrc == ssrc)
-    else {
-        return;
-    };
-    for packet in packets {
-        let before = scratch.len();
-        if stream.write(scratch, &keys.sealer, packet, now) {
-            sizes.push(scratch.len() - before);
-        }
+    track: &mut Track,
+    packet: &Packet,
+    config: &ShardConfig,
+) -> Option<Instant> {
+    let recorded = track.records(now, packet);
+    let id = track.id;
+    let peer = track.publisher.map(|(peer, _)| peer)?;
+    let layer = track.layer(packet.layer)?;
+    layer.live = Some((packet.generation, packet.codec));
+    let report = layer.clock.filter(|clock| clock.generation == packet.generation);
+    let wake = layer.keyframes.deadline(now);
+    if !recorded {
+        return wake;
     }
-}
-
-/// Cuts datagrams that lie one after another into sends whose datagrams have the same size but for a shorter last one.
-struct Batches<'a> {
-    sizes: &'a [usize],
-    start: usize,
-}
-
-impl<'a> Batches<'a> {
-    fn of(sizes: &'a [usize]) -> Self {
-        Self { sizes, start: 0 }
+    for tap in &mut track.taps {
+        tap.packet(id, peer, packet, report, &config.clock, &config.metrics);
     }
-}
-
-impl Iterator for Batches<'_> {
-    type Item = (std::ops::Range<usize>, usize);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let segment = *self.sizes.first()?;
-        let (mut count, mut bytes) = (0, 0);
-        for &size in self.sizes {
-            if size > segment || count >= MAX_SEGMENTS || bytes + size > MAX_SEND {
-                break;
-            }
-            count += 1;
-            bytes += size;
-            if size < segment {
-                break;
-            }
-        }
-        // A datagram larger than a send cannot come in; take it alone if it does.
-        let count = count.max(1);
-        let bytes = bytes.max(segment);
-        let range = self.start..self.start + bytes;
-        self.start += bytes;
-        self.sizes = self.sizes.get(count..).unwrap_or(&[]);
-        Some((range, segment))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Batches;
-
-    #[test]
-    fn batches_have_equal_sizes_but_for_a_shorter_last() {
-        let sizes = [10, 10, 9, 10, 11, 11];
-        let batches: Vec<_> = Batches::of(&sizes).collect();
-        assert_eq!(batches, [(0..29, 10), (29..39, 10), (39..61, 11)]);
-        let sizes = [1_000; 130];
-        let total: usize = Batches::of(&sizes).map(|(range, _)| range.len()).sum();
-        assert_eq!(total, 130_000);
-        assert!(Batches::of(&sizes).all(|(range, _)| range.len() <= 60_000));
-    }
+    None
 }

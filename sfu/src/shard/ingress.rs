@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::connection::{Connection, Phase, Stream};
+use super::connection::{Connection, Phase};
+use super::incoming::{Form, Source, Stream, classify};
 use super::{Outlet, Path, Shard};
 use crate::api::Event;
 use crate::metrics::Metrics;
@@ -12,17 +13,10 @@ use crate::packet::{Generation, Packet};
 use crate::receive::missing::Missing;
 use crate::receive::statistics::Statistics;
 use crate::rtp::extension::{self, Carried};
-use crate::rtp::{Header, payload, red};
+use crate::rtp::picture::Picture;
+use crate::rtp::{Header, height, payload, red};
 use crate::spare::Spare;
 use crate::srtp::{OpenError, extend};
-
-/// What a payload type says of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Media,
-    Red,
-    Rtx,
-}
 
 impl Shard {
     pub(super) fn rtp(
@@ -85,27 +79,25 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        let routing = extension::routing(packet, header, &connection.extension_ids());
+        let routing = extension::routing(packet, header, &connection.extensions);
         if let Some(sequence) = routing.transport_cc {
             connection.arrivals.received(now, sequence);
         }
-        let Some((section, form, payload)) = classify(connection, header, routing.mid) else {
+        let Some((source, form, payload)) = classify(connection, header, &routing) else {
             metrics.dropped_rtp_stream.inc();
             return;
         };
-        connection
-            .sources
-            .insert(header.ssrc, (section, form == Form::Rtx));
-        let unpacked = if form == Form::Rtx {
-            unwrap_rtx(connection, section, &payload, header, packet, &mut self.spare)
+        connection.sources.insert(header.ssrc, source);
+        let unpacked = if source.rtx {
+            unwrap_rtx(connection, source, &payload, header, packet, &mut self.spare)
         } else {
-            let current = connection.incoming[section].stream.as_ref();
+            let current = connection.incoming[source.section].stream(source.layer);
             if current.is_none_or(|stream| stream.ssrc != header.ssrc) {
                 self.generations += 1;
                 // Rises over shards too, because it begins with the time.
                 let generation = self.config.clock.unix_us(now) << 10 | self.generations & 0x3ff;
                 let generation = Generation(generation);
-                begin_stream(now, connection, section, header.ssrc, generation, &payload);
+                begin_stream(now, connection, source, header.ssrc, generation, &payload);
             }
             Some(Unpacked {
                 index: sequence,
@@ -115,17 +107,22 @@ impl Shard {
         let Some(unpacked) = unpacked else {
             return;
         };
-        let Some(taken) = take(now, connection, section, form, &payload, &unpacked, header) else {
+        let Some(taken) = take(now, connection, source, &payload, &unpacked, header) else {
             self.spare.give_buffer(unpacked.data);
             return;
         };
         if taken.repaired {
             metrics.rtp_repaired.inc();
         }
-        let incoming = &connection.incoming[section];
+        let incoming = &connection.incoming[source.section];
         let track = incoming.track;
         let carried = extension::carried(packet, header, &incoming.extensions);
-        let packet = shared(now, taken.generation, form, &payload, unpacked, header, carried);
+        let packet = Packet {
+            layer: source.layer,
+            captured: taken.captured,
+            carried,
+            ..shared(now, taken.generation, form, &payload, unpacked, header)
+        };
         if taken.starts {
             out.event(Event::TrackFlowing {
                 peer: connection.peer,
@@ -134,7 +131,7 @@ impl Shard {
             });
         }
         if taken.hopeless {
-            self.want_keyframe(now, track);
+            self.want_keyframe(now, track, source.layer);
         }
         self.schedule_connection(index);
         // Someone else took the track over: what the one before still sends is not mixed into it.
@@ -159,8 +156,9 @@ struct Unpacked {
 /// What a packet meant for its stream.
 struct Taken {
     generation: Generation,
+    captured: Option<u64>,
     repaired: bool,
-    /// The stream begins to flow.
+    /// The track begins to flow.
     starts: bool,
     /// So much was lost that a keyframe is needed.
     hopeless: bool,
@@ -170,27 +168,27 @@ struct Taken {
 fn take(
     now: Instant,
     connection: &mut Connection,
-    section: usize,
-    form: Form,
+    source: Source,
     payload: &Payload,
     unpacked: &Unpacked,
     header: &Header,
 ) -> Option<Taken> {
-    let stream = connection.incoming[section].stream.as_mut()?;
+    let incoming = connection.incoming.get_mut(source.section)?;
+    let stream = incoming.stream(source.layer)?;
     let fills = stream.missing.received(now, unpacked.index);
-    let repaired = form == Form::Rtx;
-    if !repaired {
+    if !source.rtx {
         stream.statistics.received(now, unpacked.index, header.timestamp);
     } else if !fills {
         return None;
     }
     stream.codec = payload.codec;
-    stream.last_packet = now;
+    let clock = stream.clock;
     Some(Taken {
         generation: stream.generation,
-        repaired,
-        starts: !std::mem::replace(&mut stream.flowing, true),
+        captured: clock.map(|clock| clock.captured(header.timestamp, payload.codec.clock_rate())),
+        repaired: source.rtx,
         hopeless: stream.missing.take_hopeless(),
+        starts: incoming.flows(now),
     })
 }
 
@@ -202,7 +200,6 @@ fn shared(
     payload: &Payload,
     unpacked: Unpacked,
     header: &Header,
-    carried: Carried,
 ) -> Packet {
     let Unpacked { index, data } = unpacked;
     let body = data.get(header.len..).unwrap_or(&[]);
@@ -210,7 +207,9 @@ fn shared(
         Form::Red => red::primary(body).map_or(&[][..], |(_, data)| data),
         _ => body,
     };
+    let keyframe = payload::starts_keyframe(payload.codec, primary);
     Packet {
+        layer: 0,
         generation,
         index,
         timestamp: header.timestamp,
@@ -218,8 +217,11 @@ fn shared(
         codec: payload.codec,
         profile_level_id: payload.profile_level_id,
         red: form == Form::Red,
-        keyframe: payload::starts_keyframe(payload.codec, primary),
-        carried,
+        keyframe,
+        height: keyframe.then(|| height::read(payload.codec, primary)).flatten(),
+        captured: None,
+        picture: Picture::read(payload.codec, body),
+        carried: Carried::default(),
         arrival: now,
         payload: header.len..data.len(),
         data,
@@ -235,68 +237,26 @@ fn count_unopened(metrics: &Metrics, error: OpenError) {
     }
 }
 
-/// Which section a packet belongs to: by its mid, by its SSRC, or, where no SSRCs were said, by a payload type only one such
-/// section has (RFC 9143 §9.2).
-fn classify(connection: &Connection, header: &Header, mid: Option<&[u8]>) -> Option<(usize, Form, Payload)> {
-    let form = |section: usize| -> Option<(usize, Form, Payload)> {
-        connection
-            .incoming
-            .get(section)?
-            .payloads
-            .iter()
-            .find_map(|payload| {
-                let form = if payload.pt == header.pt {
-                    Form::Media
-                } else if payload.red_pt == Some(header.pt) {
-                    Form::Red
-                } else if payload.rtx_pt == Some(header.pt) {
-                    Form::Rtx
-                } else {
-                    return None;
-                };
-                Some((section, form, payload.clone()))
-            })
-    };
-    if let Some(mid) = mid {
-        let section = connection
-            .incoming
-            .iter()
-            .position(|incoming| incoming.mid.as_bytes() == mid)?;
-        return form(section);
-    }
-    if let Some(&(section, _)) = connection.sources.get(&header.ssrc) {
-        return form(section);
-    }
-    // What comes before the answer that tells of its section, or after the section ended, is not taken for another's.
-    let mut fitting = (0..connection.incoming.len())
-        .filter(|section| !connection.incoming[*section].announced)
-        .filter_map(form);
-    let only = fitting.next()?;
-    fitting.next().is_none().then_some(only)
-}
-
 fn begin_stream(
     now: Instant,
     connection: &mut Connection,
-    section: usize,
+    source: Source,
     ssrc: u32,
     generation: Generation,
     payload: &Payload,
 ) {
-    let incoming = &mut connection.incoming[section];
-    let flowing = incoming.stream.as_ref().is_some_and(|stream| stream.flowing);
-    if let Some(old) = incoming.stream.replace(Stream {
+    let slot = &mut connection.incoming[source.section].streams[usize::from(source.layer)];
+    if let Some(old) = slot.replace(Stream {
         ssrc,
         generation,
         codec: payload.codec,
         statistics: Statistics::new(now, payload.codec.clock_rate()),
         missing: Missing::default(),
         nack: payload.nack,
-        last_packet: now,
-        flowing,
+        clock: None,
     }) {
         connection.sources.remove(&old.ssrc);
-        connection.sources.insert(ssrc, (section, false));
+        connection.sources.insert(ssrc, source);
     }
 }
 
@@ -312,13 +272,13 @@ fn without_padding(header: &Header, packet: &[u8], mut data: Vec<u8>) -> Vec<u8>
 /// The packet inside an RTX packet (RFC 4588 §4).
 fn unwrap_rtx(
     connection: &Connection,
-    section: usize,
+    source: Source,
     payload: &Payload,
     header: &Header,
     packet: &[u8],
     spare: &mut Spare,
 ) -> Option<Unpacked> {
-    let stream = connection.incoming[section].stream.as_ref()?;
+    let stream = connection.incoming[source.section].streams[usize::from(source.layer)].as_ref()?;
     let (original, rest) = packet.get(header.len..)?.split_first_chunk::<2>()?;
     let sequence = u16::from_be_bytes(*original);
     let index = extend(stream.missing.highest()?, sequence);
@@ -330,80 +290,4 @@ fn unwrap_rtx(
     data[2..4].copy_from_slice(original);
     data[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
     Some(Unpacked { index, data })
-}
-
-#[cfg(test)]
-mod tests {
-    use protocol::id::{LessonId, PeerId, TrackId};
-    use protocol::media::MediaKind;
-
-    use super::super::Credentials;
-    use super::super::connection::Incoming;
-    use super::*;
-    use crate::dtls::Identity;
-    use crate::negotiated::{Flow, Section, SsrcPair};
-    use crate::sdp::{offered_extensions, offered_payloads};
-
-    fn connection(sections: &[(&str, &[u32])]) -> Connection {
-        let local = Credentials {
-            ufrag: "ufrag".to_owned(),
-            pwd: "password".to_owned(),
-        };
-        let identity = Identity::generate().expect("a certificate");
-        let mut connection =
-            Connection::new(Instant::now(), LessonId::new(), PeerId::new(), local, &identity);
-        for (at, (mid, ssrcs)) in sections.iter().enumerate() {
-            let pair = |media: &u32| SsrcPair {
-                media: *media,
-                rtx: None,
-            };
-            let section = Section {
-                mid: (*mid).to_owned(),
-                kind: MediaKind::Video,
-                flow: Flow::FromPeer,
-                track: None,
-                stream: None,
-                payloads: offered_payloads(MediaKind::Video),
-                extensions: offered_extensions(MediaKind::Video),
-                ssrcs: ssrcs.iter().map(pair).collect(),
-                rids: Vec::new(),
-            };
-            connection.incoming.push(Incoming::new(&section, TrackId::new()));
-            for ssrc in *ssrcs {
-                connection.sources.insert(*ssrc, (at, false));
-            }
-        }
-        connection
-    }
-
-    fn section(connection: &Connection, ssrc: u32, mid: Option<&[u8]>) -> Option<usize> {
-        let mut packet = vec![0x80, 102, 0, 1, 0, 0, 0, 1];
-        packet.extend_from_slice(&ssrc.to_be_bytes());
-        let header = Header::read(&packet).expect("a header");
-        classify(connection, &header, mid).map(|(section, _, _)| section)
-    }
-
-    #[test]
-    fn a_packet_is_known_by_mid_then_ssrc() {
-        let connection = connection(&[("0", &[10]), ("1", &[11])]);
-        assert_eq!(section(&connection, 11, None), Some(1));
-        assert_eq!(section(&connection, 99, Some(b"1")), Some(1));
-        assert_eq!(section(&connection, 10, Some(b"1")), Some(1));
-    }
-
-    #[test]
-    fn a_screen_whose_answer_is_still_on_its_way_is_not_taken_for_the_camera() {
-        let connection = connection(&[("0", &[10])]);
-        assert_eq!(section(&connection, 11, None), None);
-    }
-
-    #[test]
-    fn without_announced_ssrcs_the_payload_type_tells() {
-        assert_eq!(section(&connection(&[("0", &[])]), 7, None), Some(0));
-        assert_eq!(
-            section(&connection(&[("0", &[10]), ("1", &[])]), 7, None),
-            Some(1)
-        );
-        assert_eq!(section(&connection(&[("0", &[]), ("1", &[])]), 7, None), None);
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use protocol::id::TrackId;
+
 use super::connection::{Connection, OWN_SSRC, Phase, REPORT_INTERVAL};
 use super::{Outlet, Shard, Transmit};
 use crate::rtcp::write;
@@ -28,7 +30,7 @@ impl Shard {
             let clock = by_track
                 .get(id)
                 .and_then(|at| tracks.get(*at))
-                .and_then(|track| track.clock);
+                .and_then(|track| track.clock(stream.current()?));
             if let Some(info) = clock.and_then(|clock| stream.sender_info(&clock, now)) {
                 write::sender_report(scratch, &info);
                 write::cname(scratch, info.ssrc, &stream.cname);
@@ -37,7 +39,7 @@ impl Shard {
         let mut blocks = Vec::new();
         let mut videos = Vec::new();
         for incoming in &mut connection.incoming {
-            if let Some(stream) = &mut incoming.stream {
+            for stream in incoming.streams() {
                 blocks.extend(stream.statistics.block(now, stream.ssrc));
                 videos.push(stream.ssrc);
             }
@@ -65,15 +67,14 @@ impl Shard {
         let empty = scratch.len();
         let mut lost = 0;
         for incoming in &mut connection.incoming {
-            let Some(stream) = &mut incoming.stream else {
-                continue;
-            };
-            let mut asked: Vec<u16> = Vec::new();
-            lost += stream
-                .missing
-                .due(now, |number| asked.push((number & 0xffff) as u16));
-            if stream.nack {
-                write::nack(scratch, OWN_SSRC, stream.ssrc, &asked);
+            for stream in incoming.streams() {
+                let mut asked: Vec<u16> = Vec::new();
+                lost += stream
+                    .missing
+                    .due(now, |number| asked.push((number & 0xffff) as u16));
+                if stream.nack {
+                    write::nack(scratch, OWN_SSRC, stream.ssrc, &asked);
+                }
             }
         }
         self.config.metrics.rtp_lost.add(lost);
@@ -93,7 +94,8 @@ impl Shard {
         let media = connection
             .incoming
             .iter()
-            .find_map(|incoming| incoming.stream.as_ref())
+            .flat_map(|incoming| incoming.streams.iter().flatten())
+            .next()
             .map_or(0, |stream| stream.ssrc);
         let scratch = &mut self.scratch;
         scratch.clear();
@@ -102,8 +104,8 @@ impl Shard {
         send(connection, scratch, out);
     }
 
-    /// Asks the publisher on connection `index` for a keyframe of a track.
-    pub(super) fn ask_keyframe(&mut self, index: usize, track: protocol::id::TrackId, out: &mut dyn Outlet) {
+    /// Asks the publisher on connection `index` for a keyframe of a track's layer.
+    pub(super) fn ask_keyframe(&mut self, index: usize, track: TrackId, layer: u8, out: &mut dyn Outlet) {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
@@ -114,7 +116,7 @@ impl Shard {
         else {
             return;
         };
-        let Some(stream) = &incoming.stream else {
+        let Some(stream) = incoming.streams.get(usize::from(layer)).and_then(Option::as_ref) else {
             return;
         };
         let (pli, fir) = (

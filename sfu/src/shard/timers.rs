@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::{Phase, STALL};
+use super::connection::Phase;
 use super::{Outlet, Relay, Shard, earlier};
 use crate::api::Event;
+use crate::packet::MAX_LAYERS;
 
 /// Deadlines of connections are looked at no more often than this; frames are not bound to it.
 const TICK: Duration = Duration::from_millis(5);
@@ -62,22 +63,35 @@ impl Shard {
     fn keyframe_requests(&mut self, now: Instant, out: &mut dyn Outlet) {
         let mut next = None;
         for at in 0..self.tracks.capacity() {
-            let Some(track) = self.tracks.get_mut(at) else {
-                continue;
-            };
-            if track.keyframes.take(now) {
-                let (id, home, publisher) = (track.id, track.home, track.publisher);
-                match (publisher, home) {
-                    (Some((_, index)), _) => self.ask_keyframe(index, id, out),
-                    (None, Some(home)) if home != self.config.id => out.relay(home, Relay::Keyframe(id)),
-                    _ => {}
-                }
-            }
-            if let Some(track) = self.tracks.get(at) {
-                next = earlier(next, track.keyframes.deadline(now));
+            for layer in 0..MAX_LAYERS {
+                next = earlier(next, self.keyframe_request(now, at, layer, out));
             }
         }
         self.wake_at = earlier(self.wake_at, next);
+    }
+
+    /// Asks for a keyframe of a layer, if it is due. Returns when the next one is.
+    fn keyframe_request(
+        &mut self,
+        now: Instant,
+        at: usize,
+        layer: usize,
+        out: &mut dyn Outlet,
+    ) -> Option<Instant> {
+        let track = self.tracks.get_mut(at)?;
+        let (id, home, publisher) = (track.id, track.home, track.publisher);
+        let keyframes = &mut track.layers.get_mut(layer)?.keyframes;
+        if keyframes.take(now) {
+            let number = u8::try_from(layer).ok()?;
+            match (publisher, home) {
+                (Some((_, index)), _) => self.ask_keyframe(index, id, number, out),
+                (None, Some(home)) if home != self.config.id => {
+                    out.relay(home, Relay::Keyframe(id, number));
+                }
+                _ => {}
+            }
+        }
+        self.tracks.get(at)?.layers.get(layer)?.keyframes.deadline(now)
     }
 
     fn connection_due(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
@@ -103,6 +117,7 @@ impl Shard {
             self.report(now, index, out);
         }
         self.bandwidth_feedback(now, index, out);
+        self.line_due(now, index, out);
         self.ask_missing(now, index, out);
         self.stalls(now, index, out);
     }
@@ -116,10 +131,8 @@ impl Shard {
         let peer = connection.peer;
         out.event(Event::PeerLost { peer });
         for incoming in &mut connection.incoming {
-            let track = incoming.track;
-            if let Some(stream) = &mut incoming.stream
-                && std::mem::take(&mut stream.flowing)
-            {
+            if incoming.ends() {
+                let track = incoming.track;
                 out.event(Event::TrackStalled { peer, track });
             }
         }
@@ -131,12 +144,8 @@ impl Shard {
         };
         let peer = connection.peer;
         for incoming in &mut connection.incoming {
-            let track = incoming.track;
-            if let Some(stream) = &mut incoming.stream
-                && stream.flowing
-                && now.saturating_duration_since(stream.last_packet) >= STALL
-            {
-                stream.flowing = false;
+            if incoming.stalls(now) {
+                let track = incoming.track;
                 out.event(Event::TrackStalled { peer, track });
             }
         }

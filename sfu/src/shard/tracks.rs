@@ -34,9 +34,9 @@ impl Shard {
         if self.tracks.get(at).is_some_and(Track::unused) {
             let track = self.tracks.remove(at);
             self.by_track.remove(&track.id);
-            self.pending.retain(|pending| *pending != at);
+            self.pending.retain(|(pending, _)| *pending != at);
             self.config.metrics.tracks.dec();
-            self.config.metrics.history_bytes.change(track.history.bytes(), 0);
+            self.config.metrics.history_bytes.change(track.history_bytes(), 0);
         }
     }
 
@@ -48,23 +48,33 @@ impl Shard {
         id: TrackId,
         out: &mut dyn Outlet,
     ) {
+        let layers = self
+            .connections
+            .get(connection)
+            .and_then(|known| known.outgoing.iter().find(|(stream, _)| stream.ssrc == ssrc))
+            .map_or(0, |(stream, _)| stream.layers());
         let at = self.track(id);
         let track = &mut self.tracks[at];
         let first = track.subscribers.is_empty();
-        track.subscribers.push(Subscriber { connection, ssrc });
+        track.subscribers.push(Subscriber {
+            connection,
+            ssrc,
+            layers,
+        });
         if first
             && let Some(home) = track.home
             && home != self.config.id
         {
             out.relay(home, Relay::Subscribe(id, self.config.id));
         }
+        self.allocate(now, connection);
         // One that is not up yet asks when it is.
         let up = self
             .connections
             .get(connection)
             .is_some_and(|known| known.phase == Phase::Up);
         if up {
-            self.want_keyframe(now, id);
+            self.want_keyframe_of(now, connection, ssrc);
         }
     }
 
@@ -73,9 +83,7 @@ impl Shard {
             return;
         };
         let track = &mut self.tracks[at];
-        track
-            .subscribers
-            .retain(|known| *known != Subscriber { connection, ssrc });
+        track.subscribers.retain(|known| !known.is(connection, ssrc));
         if track.subscribers.is_empty()
             && let Some(home) = track.home
             && home != self.config.id
@@ -92,11 +100,7 @@ impl Shard {
         let track = &mut self.tracks[at];
         if track.publisher.is_some_and(|(_, by)| by == connection) {
             track.publisher = None;
-            track.live = None;
-            track.clock = None;
-            for tap in &mut track.taps {
-                tap.down();
-            }
+            track.source_ended();
         }
         self.drop_unused(at);
     }
@@ -116,17 +120,14 @@ impl Shard {
         }
         if home != Some(own) {
             track.remote.clear();
-            track.live = None;
-            for tap in &mut track.taps {
-                tap.down();
-            }
+            track.source_ended();
         }
         let wanted = home.is_some() && !track.subscribers.is_empty();
         for feed in self.taps.clone() {
             self.link_tap(&feed, id);
         }
         if wanted {
-            self.want_keyframe(now, id);
+            self.want_keyframes(now, id);
         }
         self.drop_unused(at);
     }
@@ -140,7 +141,7 @@ impl Shard {
             }
             Relay::Clock(id, clock) => {
                 if let Some(&at) = self.by_track.get(&id) {
-                    self.tracks[at].clock = Some(clock);
+                    self.tracks[at].set_clock(clock);
                 }
             }
             Relay::Subscribe(id, shard) => {
@@ -149,10 +150,9 @@ impl Shard {
                 if !track.remote.contains(&shard) {
                     track.remote.push(shard);
                 }
-                if let Some(clock) = track.clock {
+                for clock in track.layers.iter().filter_map(|layer| layer.clock) {
                     out.relay(shard, Relay::Clock(id, clock));
                 }
-                self.want_keyframe(now, id);
             }
             Relay::Unsubscribe(id, shard) => {
                 if let Some(&at) = self.by_track.get(&id) {
@@ -160,7 +160,7 @@ impl Shard {
                     self.drop_unused(at);
                 }
             }
-            Relay::Keyframe(id) => self.want_keyframe(now, id),
+            Relay::Keyframe(id, layer) => self.want_keyframe(now, id, layer),
         }
     }
 
@@ -184,9 +184,10 @@ impl Shard {
         match (wanted, linked) {
             (true, None) => {
                 let mut link = TapLink::new(Arc::clone(feed));
-                if let (Some((generation, codec)), Some((peer, _))) = (track.live, track.publisher) {
+                let tapped = &track.layers[usize::from(track.tapped())];
+                if let (Some((generation, codec)), Some((peer, _))) = (tapped.live, track.publisher) {
                     link.number(id, peer, generation, codec);
-                    if let Some(report) = &track.clock {
+                    if let Some(report) = &tapped.clock {
                         link.report(report, &self.config.clock, &self.config.metrics);
                     }
                 }

@@ -116,7 +116,11 @@ pub fn rtp(bytes: &[u8]) {
         // What goes on to a viewer is what came.
         let mut out = bytes[..crate::rtp::FIXED_LEN].to_vec();
         out[0] = 0x80;
-        if extension::write(&mut out, &ids, &carried, mid) {
+        let own = extension::Own {
+            mid,
+            transport_cc: Some(7),
+        };
+        if extension::write(&mut out, &ids, &carried, own) {
             out[0] |= 0x10;
         }
         let written = Header::read(&out).expect("what the engine writes can be read");

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use protocol::id::{PeerId, TrackId};
 use str0m::bwe::{Bitrate, BweKind};
-use str0m::media::{MediaData, MediaTime, Mid};
+use str0m::media::{MediaData, MediaTime, Mid, Rid};
 use str0m::rtp::RawPacket;
 use str0m::rtp::rtcp::Rtcp;
 use str0m::{Candidate, Event as ClientEvent, Rtc};
 
-use super::FRAME;
+use super::LAYERS;
+
+/// Bytes of the smallest frame.
+const LEAST: usize = LAYERS[2].1;
 
 /// The line between a client and the engine.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +26,12 @@ pub struct Line {
     pub loss_down: u32,
     /// Nothing passes.
     pub cut: bool,
+    /// Bits per second from the engine; what does not fit into its queue is lost.
+    pub rate_down: Option<u64>,
 }
+
+/// What a line's queue holds.
+const QUEUE: Duration = Duration::from_millis(300);
 
 impl Default for Line {
     fn default() -> Self {
@@ -32,6 +40,7 @@ impl Default for Line {
             loss_up: 0,
             loss_down: 0,
             cut: false,
+            rate_down: None,
         }
     }
 }
@@ -46,6 +55,7 @@ pub struct Frame {
     pub contiguous: bool,
     pub time: MediaTime,
     pub whole: bool,
+    pub bytes: usize,
 }
 
 /// A client.
@@ -70,7 +80,14 @@ pub struct Client {
     /// Transport-wide feedback that came.
     pub feedback: usize,
     pub connected: bool,
+    /// The layers it sends of its camera; none without simulcast.
+    pub layers: Vec<Rid>,
+    /// Layers of them it leaves out, as a browser does whose own line is weak.
+    pub left_out: Vec<Rid>,
     pub(super) wants_keyframe: bool,
+    pub(super) wanted_of: Vec<Rid>,
+    /// Until then its line is busy.
+    busy: Instant,
     pub(super) due: Instant,
 }
 
@@ -92,7 +109,11 @@ impl Client {
             estimate: Bitrate::ZERO,
             feedback: 0,
             connected: false,
+            layers: Vec::new(),
+            left_out: Vec::new(),
             wants_keyframe: true,
+            wanted_of: Vec::new(),
+            busy: now,
             due: now,
         }
     }
@@ -101,15 +122,31 @@ impl Client {
         self.nat.unwrap_or(self.address)
     }
 
+    /// How long a datagram waits in the queue of its line; `None` when there is no room.
+    pub(super) fn queue(&mut self, now: Instant, bytes: usize) -> Option<Duration> {
+        let Some(rate) = self.line.rate_down else {
+            return Some(Duration::ZERO);
+        };
+        let begin = self.busy.max(now);
+        if begin - now > QUEUE {
+            return None;
+        }
+        // IP and UDP take 28 bytes.
+        self.busy = begin + Duration::from_micros((bytes as u64 + 28) * 8_000_000 / rate);
+        Some(self.busy - now)
+    }
+
     pub(super) fn take(&mut self, now: Instant, event: ClientEvent) {
         match event {
             ClientEvent::Connected => {
                 self.connected = true;
                 self.wants_keyframe = true;
+                self.wanted_of.clone_from(&self.layers);
             }
-            ClientEvent::KeyframeRequest(_) => {
+            ClientEvent::KeyframeRequest(request) => {
                 self.keyframe_requests += 1;
                 self.wants_keyframe = true;
+                self.wanted_of.extend(request.rid);
             }
             ClientEvent::MediaData(data) => self.frames.push(frame(now, &data)),
             ClientEvent::RawPacket(packet) => match *packet {
@@ -142,8 +179,23 @@ fn frame(at: Instant, data: &MediaData) -> Frame {
         keyframe: data.is_keyframe(),
         contiguous: data.contiguous,
         time: data.time,
-        whole: !video || data.data.len() == FRAME && data.data[18..].iter().all(|byte| *byte == number as u8),
+        whole: !video || data.data.len() >= LEAST && data.data[18..].iter().all(|byte| *byte == number as u8),
+        bytes: data.data.len(),
     }
+}
+
+/// A frame of VP8 with its number in it, and the same byte to its end.
+pub(super) fn picture(number: u64, keyframe: bool, bytes: usize, height: u16) -> Vec<u8> {
+    let mut data = vec![number as u8; bytes];
+    data[..10].fill(0);
+    // The first bit of a VP8 frame says that it needs others.
+    data[0] = u8::from(!keyframe);
+    if keyframe {
+        data[3..6].copy_from_slice(&[0x9d, 0x01, 0x2a]);
+        data[8..10].copy_from_slice(&height.to_le_bytes());
+    }
+    data[10..18].copy_from_slice(&number.to_be_bytes());
+    data
 }
 
 /// SSRCs that an offer says sound will come by.

@@ -16,18 +16,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocol::id::{LessonId, TrackId};
-use protocol::media::MediaKind;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sfu::testing::{Core, Datagram};
 use sfu::{Event, MediaWish, SessionOffer};
 use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::format::Codec;
-use str0m::media::{Frequency, MediaTime, Mid};
+use str0m::media::{Frequency, MediaTime, Mid, Rid};
 use str0m::net::{Protocol, Receive};
 use str0m::{Input, Output};
 
-use client::{rtc, sound_ssrcs};
+use client::{picture, rtc, sound_ssrcs};
 
 pub use client::{Client, Frame, Line};
 pub use wishes::{publishing, watching};
@@ -36,6 +35,10 @@ pub use wishes::{publishing, watching};
 pub const FPS: u64 = 25;
 /// Bytes of a frame: several packets.
 pub const FRAME: usize = 5_000;
+/// Layers of a teacher who sends several: names and bytes of a frame (1,000, 400 and 140 kbit/s).
+pub const LAYERS: [(&str, usize); 3] = [("f", FRAME), ("h", 2_000), ("q", 700)];
+/// A keyframe is so many times as large.
+pub const KEYFRAME: usize = 5;
 
 /// See the module.
 pub struct Lesson {
@@ -135,6 +138,19 @@ impl Lesson {
         let client = self.client();
         let (camera, microphone) = (TrackId::new(), TrackId::new());
         self.state(client, &publishing(camera, microphone), true).unwrap();
+        self.teaching.push(client);
+        (client, camera, microphone)
+    }
+
+    /// A teacher whose camera is sent in [`LAYERS`].
+    pub fn teacher_in_layers(&mut self) -> (usize, TrackId, TrackId) {
+        let client = self.client();
+        let (camera, microphone) = (TrackId::new(), TrackId::new());
+        let mut wish = publishing(camera, microphone);
+        wish.publish[0].simulcast = true;
+        let offer = self.state(client, &wish, true).unwrap();
+        assert!(offer.sdp.contains("a=simulcast:recv f;h;q"), "{}", offer.sdp);
+        self.clients[client].layers = LAYERS.map(|(name, _)| Rid::from(name)).to_vec();
         self.teaching.push(client);
         (client, camera, microphone)
     }
@@ -279,25 +295,28 @@ impl Lesson {
             self.poll(at);
         }
         for datagram in self.core.sent() {
-            let line = self
+            let now = self.now;
+            let client = self
                 .clients
-                .iter()
-                .find(|client| client.outside() == datagram.to)
-                .map(|client| client.line);
-            if let Some(line) = line {
-                self.send(datagram, line, line.loss_down);
+                .iter_mut()
+                .find(|client| client.outside() == datagram.to);
+            if let Some(client) = client {
+                let line = client.line;
+                if let Some(queued) = client.queue(now, datagram.contents.len()) {
+                    self.send(datagram, line, line.loss_down, queued);
+                }
             }
         }
         self.events.extend(self.core.events());
     }
 
-    fn send(&mut self, datagram: Datagram, line: Line, loss: u32) {
+    fn send(&mut self, datagram: Datagram, line: Line, loss: u32, queued: Duration) {
         if line.cut || self.rng.random_range(0..1_000) < loss {
             return;
         }
         self.sequence += 1;
         self.network
-            .insert((self.now + line.delay, self.sequence), datagram);
+            .insert((self.now + queued + line.delay, self.sequence), datagram);
     }
 
     fn poll(&mut self, at: usize) {
@@ -315,7 +334,7 @@ impl Lesson {
                         contents: transmit.contents.to_vec(),
                     };
                     let line = client.line;
-                    self.send(datagram, line, line.loss_up);
+                    self.send(datagram, line, line.loss_up, Duration::ZERO);
                 }
                 Output::Event(event) => client.take(self.now, event),
             }
@@ -329,26 +348,46 @@ impl Lesson {
             }
             let time = MediaTime::new(self.sounds * 960, Frequency::FORTY_EIGHT_KHZ);
             let data = self.sounds.to_be_bytes().to_vec();
-            self.write(at, MediaKind::Audio, Codec::Opus, time, &data);
+            self.write(at, Codec::Opus, None, time, &data);
         }
     }
 
     fn show(&mut self) {
         for at in self.teaching.clone() {
             let time = MediaTime::new(self.frame * 90_000 / FPS, Frequency::NINETY_KHZ);
-            let mut data = vec![0; FRAME];
-            let client = &mut self.clients[at];
-            let keyframe = client.connected && std::mem::take(&mut client.wants_keyframe);
-            // The first bit of a VP8 frame says that it needs others.
-            data[0] = u8::from(!keyframe);
-            data[10..18].copy_from_slice(&self.frame.to_be_bytes());
-            let pattern = self.frame as u8;
-            data[18..].fill(pattern);
-            self.write(at, MediaKind::Video, Codec::Vp8, time, &data);
+            let layers = self.clients[at].layers.clone();
+            if layers.is_empty() {
+                let client = &mut self.clients[at];
+                let keyframe = client.connected && std::mem::take(&mut client.wants_keyframe);
+                self.write(
+                    at,
+                    Codec::Vp8,
+                    None,
+                    time,
+                    &picture(self.frame, keyframe, FRAME, 720),
+                );
+            }
+            for ((rid, (_, bytes)), height) in layers.into_iter().zip(LAYERS).zip([720, 360, 180]) {
+                let client = &mut self.clients[at];
+                if !client.connected || client.left_out.contains(&rid) {
+                    continue;
+                }
+                let asked = client.wanted_of.len();
+                client.wanted_of.retain(|wanted| *wanted != rid);
+                let keyframe = client.wanted_of.len() < asked;
+                let bytes = if keyframe { bytes * KEYFRAME } else { bytes };
+                self.write(
+                    at,
+                    Codec::Vp8,
+                    Some(rid),
+                    time,
+                    &picture(self.frame, keyframe, bytes, height),
+                );
+            }
         }
     }
 
-    fn write(&mut self, at: usize, kind: MediaKind, codec: Codec, time: MediaTime, data: &[u8]) {
+    fn write(&mut self, at: usize, codec: Codec, rid: Option<Rid>, time: MediaTime, data: &[u8]) {
         let now = self.now;
         let client = &mut self.clients[at];
         if !client.connected {
@@ -359,14 +398,17 @@ impl Lesson {
             let Some(media) = client.rtc.media(mid) else {
                 continue;
             };
-            if media.kind().is_audio() != (kind == MediaKind::Audio) {
+            if media.kind().is_audio() != codec.is_audio() {
                 continue;
             }
-            let writer = client.rtc.writer(mid).unwrap();
+            let mut writer = client.rtc.writer(mid).unwrap();
             let pt = writer
                 .payload_params()
                 .find(|params| params.spec().codec == codec)
                 .map(|params| params.pt());
+            if let Some(rid) = rid {
+                writer = writer.rid(rid);
+            }
             writer.write(pt.unwrap(), now, time, data.to_vec()).unwrap();
         }
         client.due = now;

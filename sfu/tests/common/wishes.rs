@@ -11,10 +11,12 @@ pub fn publishing(camera: TrackId, microphone: TrackId) -> MediaWish {
             PublishTrack {
                 track: camera,
                 source: Source::Camera,
+                simulcast: false,
             },
             PublishTrack {
                 track: microphone,
                 source: Source::Microphone,
+                simulcast: false,
             },
         ],
         watch: Vec::new(),

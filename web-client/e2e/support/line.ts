@@ -3,6 +3,11 @@ import { createServer, type Server as TcpServer, Socket } from "node:net";
 import type { Page } from "@playwright/test";
 import type { Server } from "./server";
 
+/** What a narrow line's queue holds; what comes beyond is lost. */
+const QUEUE_MS = 300;
+/** Bytes of IP and UDP around each packet. */
+const HEADERS = 28;
+
 /** The engine's threads each have a port; so many are relayed. */
 const MEDIA_PORTS = 8;
 
@@ -12,6 +17,8 @@ const MEDIA_PORTS = 8;
  */
 export class Line {
   #cut = false;
+  #rate: number | null = null;
+  #busyUntil = 0;
   readonly #server: Server;
   readonly #tcp: TcpServer;
   readonly #pairs = new Set<{ near: Socket; far: Socket }>();
@@ -29,7 +36,13 @@ export class Line {
     const address = line.#tcp.address();
     line.#port = typeof address === "object" && address !== null ? address.port : 0;
     for (let thread = 0; thread < MEDIA_PORTS; thread++)
-      line.#udp.push(await UdpRelay.open(server.mediaPort + thread, () => line.#cut));
+      line.#udp.push(
+        await UdpRelay.open(
+          server.mediaPort + thread,
+          () => line.#delay(0),
+          (bytes) => line.#delay(bytes),
+        ),
+      );
     return line;
   }
 
@@ -51,6 +64,22 @@ export class Line {
         return original.call(this, { ...description, sdp });
       };
     }, ports);
+  }
+
+  /** From now on so many bit/s of media pass to the browser, as on a line with a short queue; null is without bound. */
+  narrow(rate: number | null): void {
+    this.#rate = rate;
+  }
+
+  /** How long a packet to the browser takes, in ms; null when it is lost. */
+  #delay(bytes: number): number | null {
+    if (this.#cut) return null;
+    if (this.#rate === null || bytes === 0) return 0;
+    const now = performance.now();
+    const begin = Math.max(now, this.#busyUntil);
+    if (begin - now > QUEUE_MS) return null;
+    this.#busyUntil = begin + ((bytes + HEADERS) * 8_000) / this.#rate;
+    return this.#busyUntil - now;
   }
 
   /** Nothing passes any more. */
@@ -102,23 +131,33 @@ export class Line {
   }
 }
 
+/** How long a packet of so many bytes takes, in ms; null when it is lost. */
+type Delay = (bytes: number) => number | null;
+
 /** One UDP port in front of another, with a socket of its own for each client. */
 class UdpRelay {
   readonly port: number;
   readonly #near: UdpSocket;
   readonly #clients = new Map<string, UdpSocket>();
+  #closed = false;
 
-  private constructor(near: UdpSocket, to: number, cut: () => boolean) {
+  private constructor(near: UdpSocket, to: number, up: Delay, down: Delay) {
     this.#near = near;
     this.port = near.address().port;
     near.on("message", (packet, from) => {
-      if (cut()) return;
+      if (up(packet.length) === null) return;
       const key = `${from.address}:${from.port}`;
       let far = this.#clients.get(key);
       if (far === undefined) {
         far = createSocket("udp4");
         far.on("message", (answer) => {
-          if (!cut()) near.send(answer, from.port, from.address);
+          const after = down(answer.length);
+          if (after === null) return;
+          const send = (): void => {
+            if (!this.#closed) near.send(answer, from.port, from.address);
+          };
+          if (after < 1) send();
+          else setTimeout(send, after);
         });
         far.on("error", () => undefined);
         this.#clients.set(key, far);
@@ -127,13 +166,14 @@ class UdpRelay {
     });
   }
 
-  static async open(to: number, cut: () => boolean): Promise<UdpRelay> {
+  static async open(to: number, up: Delay, down: Delay): Promise<UdpRelay> {
     const near = createSocket("udp4");
     await new Promise<void>((resolve) => near.bind(0, "127.0.0.1", resolve));
-    return new UdpRelay(near, to, cut);
+    return new UdpRelay(near, to, up, down);
   }
 
   close(): void {
+    this.#closed = true;
     this.#near.close();
     for (const far of this.#clients.values()) far.close();
   }

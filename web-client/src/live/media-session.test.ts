@@ -117,6 +117,19 @@ it("answers an offer, sends by source and receives by track", async () => {
   expect(session.remote.get().get("t1")).toMatchObject({ peer: "teacher", source: "camera", media: { id: "track-1" } });
 });
 
+it("sends layers where the server asks for them, each smaller than the one before", async () => {
+  await session.offer(offer(1, [send("0")], true));
+  const [own] = newest().transceivers;
+  own?.parameters.encodings.push({}, {});
+  session.setLocal("camera", track("cam"));
+  await settle();
+  expect(own?.parameters.encodings).toEqual([
+    { maxBitrate: 1_500_000, maxFramerate: 30, scaleResolutionDownBy: 1 },
+    { maxBitrate: 450_000, maxFramerate: 30, scaleResolutionDownBy: 2 },
+    { maxBitrate: 150_000, maxFramerate: 30, scaleResolutionDownBy: 4 },
+  ]);
+});
+
 it("puts another camera in without a negotiation, and takes it out", async () => {
   await session.offer(offer(1, [send("0")], true));
   session.setLocal("camera", track("second"));

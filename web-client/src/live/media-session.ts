@@ -22,6 +22,13 @@ interface Encoding {
   degradation: "maintain-framerate" | "maintain-resolution" | "balanced";
 }
 
+/** Layers where the server asks for several: by how much each is smaller than the first, and its share of the bitrate. */
+const LAYERS = [
+  { scale: 1, share: 1 },
+  { scale: 2, share: 0.3 },
+  { scale: 4, share: 0.1 },
+] as const;
+
 /** Bitrates in bit/s by source and by what the peer is. */
 export type Encodings = Record<Source, Encoding>;
 
@@ -206,11 +213,15 @@ export class MediaSession {
 
   async #tune(sender: RTCRtpSender, encoding: Encoding): Promise<void> {
     const parameters = sender.getParameters();
-    const first = parameters.encodings.at(0);
+    const { encodings } = parameters;
     // Before the first answer Firefox has no encodings yet: the next negotiation sets them.
-    if (first === undefined || first.maxBitrate === encoding.maxBitrate) return;
-    first.maxBitrate = encoding.maxBitrate;
-    if (encoding.maxFramerate !== undefined) first.maxFramerate = encoding.maxFramerate;
+    if (encodings.length === 0 || encodings[0]?.maxBitrate === encoding.maxBitrate) return;
+    encodings.forEach((layer, at) => {
+      const { scale, share } = LAYERS[at] ?? LAYERS[0];
+      layer.maxBitrate = Math.round(encoding.maxBitrate * share);
+      if (encoding.maxFramerate !== undefined) layer.maxFramerate = encoding.maxFramerate;
+      if (encodings.length > 1) layer.scaleResolutionDownBy = scale;
+    });
     (parameters as { degradationPreference?: string }).degradationPreference = encoding.degradation;
     await sender.setParameters(parameters).catch(() => undefined);
   }

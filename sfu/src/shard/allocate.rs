@@ -1,0 +1,139 @@
+//! Giving each viewer the layers its line carries.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use protocol::id::{PeerId, TrackId};
+use protocol::media::MediaKind;
+use slab::Slab;
+
+use super::connection::{Connection, Phase};
+use super::track::Track;
+use super::{Shard, line};
+use crate::allocation::{self, Offered, Wanted};
+use crate::api::WatchTrack;
+use crate::packet::MAX_LAYERS;
+
+/// Videos of a viewer that are weighed against each other; those beyond are sent at their first layer.
+const MAX_VIDEOS: usize = 64;
+/// What a viewer without a wish for a track gets.
+const PRIORITY: u8 = 100;
+/// What a line is taken to carry before anything is known of it, in bits per second.
+const UNKNOWN: u64 = 600_000;
+/// Room beyond what is wanted that is still worth looking for.
+const APPETITE_PERCENT: u64 = 130;
+/// See [`keep_pictures`].
+const STARVING: Duration = Duration::from_secs(2);
+
+impl Shard {
+    /// States how a peer wants to see what it gets.
+    pub(super) fn wish(&mut self, now: Instant, peer: PeerId, watch: Vec<WatchTrack>) {
+        let Some(&index) = self.by_peer.get(&peer) else {
+            return;
+        };
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.wishes = watch;
+        }
+        self.allocate(now, index);
+    }
+
+    /// Decides anew which layers a viewer gets, and asks for the keyframes that takes.
+    pub(super) fn allocate(&mut self, now: Instant, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let mut wanted = [Wanted::default(); MAX_VIDEOS];
+        let mut places = [0; MAX_VIDEOS];
+        let mut count = 0;
+        for (at, (stream, id)) in connection.outgoing.iter().enumerate() {
+            if stream.kind != MediaKind::Video || count == MAX_VIDEOS {
+                continue;
+            }
+            let track = self.by_track.get(id).and_then(|at| self.tracks.get(*at));
+            let wish = connection.wishes.iter().find(|wish| wish.track == *id);
+            wanted[count] = Wanted {
+                priority: wish.map_or(PRIORITY, |wish| wish.priority),
+                height: wish.map_or(0, |wish| wish.height),
+                now: stream.target(),
+                layers: track.map_or_else(Default::default, |track| offered(track, now)),
+            };
+            places[count] = at;
+            count += 1;
+        }
+        let mut chosen = [None; MAX_VIDEOS];
+        let (wanted, decided) = (&wanted[..count], &mut chosen[..count]);
+        let sound = sound(connection, &self.by_track, &self.tracks, now);
+        connection
+            .bandwidth
+            .want((allocation::appetite(wanted) + sound) * APPETITE_PERCENT / 100);
+        let estimate = connection.bandwidth.estimate();
+        let measured = estimate.is_some() || connection.gives_feedback();
+        let budget = measured.then(|| estimate.unwrap_or(UNKNOWN).saturating_sub(sound));
+        allocation::allocate(budget, wanted, decided);
+        keep_pictures(now, connection, wanted, decided);
+        connection.allocate_at = measured.then(|| line::decide_again(now));
+        let up = connection.phase == Phase::Up;
+        for (at, layer) in places.iter().zip(chosen).take(count) {
+            let Some((stream, id)) = self.connections[index].outgoing.get_mut(*at) else {
+                continue;
+            };
+            if stream.target() == layer {
+                continue;
+            }
+            stream.aim(layer);
+            let (id, ssrc, layers) = (*id, stream.ssrc, stream.layers());
+            if let Some(track) = self.by_track.get(&id).and_then(|at| self.tracks.get_mut(*at)) {
+                track.show(index, ssrc, layers);
+            }
+            if up {
+                self.want_keyframe_of(now, index, ssrc);
+            }
+        }
+    }
+}
+
+/// A picture is only given up when the line carried not even its least layer for a while: an estimate may be wrong for a moment.
+fn keep_pictures(now: Instant, connection: &mut Connection, wanted: &[Wanted], chosen: &mut [Option<u8>]) {
+    let starves = |wanted: &Wanted, chosen: &Option<u8>| wanted.now.is_some() && chosen.is_none();
+    let all = || wanted.iter().zip(chosen.iter());
+    if !all().any(|(wanted, chosen)| starves(wanted, chosen)) {
+        connection.starved = None;
+        return;
+    }
+    let since = *connection.starved.get_or_insert(now);
+    if now.saturating_duration_since(since) >= STARVING {
+        return;
+    }
+    for (wanted, chosen) in wanted.iter().zip(chosen) {
+        if starves(wanted, chosen) {
+            *chosen = wanted.least().or(wanted.now);
+        }
+    }
+}
+
+/// Bits per second of sound a viewer gets.
+fn sound(
+    connection: &Connection,
+    by_track: &HashMap<TrackId, usize>,
+    tracks: &Slab<Track>,
+    now: Instant,
+) -> u64 {
+    connection
+        .outgoing
+        .iter()
+        .filter(|(stream, _)| stream.kind == MediaKind::Audio)
+        .filter_map(|(_, id)| tracks.get(*by_track.get(id)?))
+        .map(|track| track.layers[0].rate.bits_per_second(now))
+        .sum()
+}
+
+/// The layers of a track that flow.
+fn offered(track: &Track, now: Instant) -> [Option<Offered>; MAX_LAYERS] {
+    std::array::from_fn(|at| {
+        let layer = &track.layers[at];
+        layer.flows(now).then(|| Offered {
+            rate: layer.rate.bits_per_second(now),
+            height: layer.height,
+        })
+    })
+}

@@ -1,0 +1,280 @@
+//! A viewer's line: what follows from what is known of it. What waits for it leaves, it is measured, layers are decided on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::media::MediaKind;
+
+use super::batches::Batches;
+use super::connection::{Connection, Probing};
+use super::{Outlet, Shard, Transmit};
+use crate::pacing::Overflow;
+use crate::packet::Packet;
+
+/// A measurement is sent in bursts this far apart.
+const BURST: Duration = Duration::from_millis(5);
+/// Layers are decided on at most this often.
+const DECIDE: Duration = Duration::from_millis(100);
+/// And at least this often, because the layers themselves change.
+const DECIDE_AGAIN: Duration = Duration::from_millis(250);
+
+impl Shard {
+    /// Does what is due on a viewer's line.
+    pub(super) fn line_due(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+        self.drain(now, index, out);
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        if connection.bandwidth.deadline().is_some_and(|due| due <= now) {
+            connection.bandwidth.handle_timeout(now);
+            if connection.probing.is_none()
+                && let Some(probe) = connection.bandwidth.probe(now)
+            {
+                connection.probing = Some(Probing {
+                    probe,
+                    begun: now,
+                    sent: 0,
+                    next: now,
+                });
+            }
+        }
+        self.probe(now, index, out);
+        let due = self
+            .connections
+            .get(index)
+            .and_then(|connection| connection.allocate_at)
+            .is_some_and(|due| due <= now);
+        if due {
+            self.allocate(now, index);
+            self.call(now, index, out);
+        }
+    }
+
+    /// Where a picture is given up, perhaps nothing is sent that could be answered: a packet of padding finds out when the line is back.
+    fn call(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+        let Self {
+            connections,
+            scratch,
+            sizes,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(index) else {
+            return;
+        };
+        let consents = connection.consents(now);
+        let Connection {
+            outgoing,
+            bandwidth,
+            keys,
+            ..
+        } = &mut **connection;
+        let paused = outgoing
+            .iter_mut()
+            .find(|(stream, _)| stream.kind == MediaKind::Video && stream.target().is_none());
+        let (Some((stream, _)), Some(keys), true) = (paused, keys, consents) else {
+            return;
+        };
+        let buffer = Sendable::new(scratch, sizes);
+        if stream.padding(buffer.bytes, &keys.sealer, bandwidth, None, now) {
+            buffer.sizes.push(buffer.bytes.len());
+            buffer.transmit(connection, out);
+        }
+    }
+
+    /// Something new is known of a line.
+    pub(super) fn line_changed(&mut self, now: Instant, index: usize) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            let soon = now + DECIDE;
+            connection.allocate_at = Some(connection.allocate_at.map_or(soon, |due| due.min(soon)));
+        }
+        self.schedule_connection(index);
+    }
+
+    /// Sends what of the waiting packets the line takes now.
+    fn drain(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+        let Self {
+            config,
+            connections,
+            tracks,
+            by_track,
+            scratch,
+            sizes,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(index) else {
+            return;
+        };
+        if connection.pacer.deadline().is_none_or(|due| due > now) {
+            return;
+        }
+        let estimate = connection.bandwidth.estimate().unwrap_or(u64::MAX);
+        let mut buffer = Sendable::new(scratch, sizes);
+        let mut touched = None;
+        while let Some((ssrc, packet)) = connection.pacer.next(now, estimate) {
+            // What waited does not wait again, so it cannot overflow.
+            let _ = write(connection, ssrc, std::iter::once(&packet), true, now, &mut buffer);
+            touched = Some(ssrc);
+        }
+        buffer.transmit(connection, out);
+        config.metrics.rtp_forwarded.add(buffer.sizes.len());
+        config.metrics.rtp_forwarded_bytes.add(buffer.bytes.len());
+        // A switch to another layer may have ended the one before.
+        let shown = connection
+            .outgoing
+            .iter()
+            .find(|(stream, _)| Some(stream.ssrc) == touched)
+            .map(|(stream, id)| (*id, stream.ssrc, stream.layers()));
+        if let Some((id, ssrc, layers)) = shown
+            && let Some(track) = by_track.get(&id).and_then(|at| tracks.get_mut(*at))
+        {
+            track.show(index, ssrc, layers);
+        }
+    }
+
+    /// Sends the next burst of a measurement.
+    fn probe(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+        let Self {
+            config,
+            connections,
+            scratch,
+            sizes,
+            ..
+        } = self;
+        let Some(connection) = connections.get_mut(index) else {
+            return;
+        };
+        let consents = connection.consents(now);
+        let Connection {
+            probing,
+            outgoing,
+            bandwidth,
+            keys,
+            ..
+        } = &mut **connection;
+        let Some(measured) = probing.as_mut().filter(|probing| probing.next <= now) else {
+            return;
+        };
+        let stream = outgoing
+            .iter_mut()
+            .find(|(stream, _)| stream.gives_feedback() && stream.kind == MediaKind::Video);
+        let (Some((stream, _)), Some(keys), true) = (stream, keys, consents) else {
+            *probing = None;
+            return;
+        };
+        let buffer = Sendable::new(scratch, sizes);
+        let passed = now.saturating_duration_since(measured.begun) + BURST;
+        let due = (measured.probe.rate as f64 / 8.0 * passed.as_secs_f64()) as usize;
+        let due = due.min(measured.probe.bytes);
+        while measured.sent < due {
+            let before = buffer.bytes.len();
+            if !stream.padding(
+                buffer.bytes,
+                &keys.sealer,
+                bandwidth,
+                Some(measured.probe.id),
+                now,
+            ) {
+                // Its cipher has no more numbers: it is over.
+                measured.sent = measured.probe.bytes;
+                break;
+            }
+            let size = buffer.bytes.len() - before;
+            buffer.sizes.push(size);
+            measured.sent += size;
+        }
+        measured.next = now + BURST;
+        if measured.sent >= measured.probe.bytes {
+            *probing = None;
+        }
+        config.metrics.probe_packets.add(buffer.sizes.len());
+        buffer.transmit(connection, out);
+    }
+}
+
+/// Appends packets as the viewer gets them; of a video those have to wait that its line does not take yet, unless they waited
+/// already (`paced`). Returns the layers its stream has to be shown from now on.
+pub(super) fn write<'a>(
+    connection: &mut Connection,
+    ssrc: u32,
+    packets: impl Iterator<Item = &'a Arc<Packet>>,
+    paced: bool,
+    now: Instant,
+    buffer: &mut Sendable<'_>,
+) -> Result<u8, Overflow> {
+    let consents = connection.consents(now);
+    let Connection {
+        keys,
+        outgoing,
+        bandwidth,
+        pacer,
+        probing,
+        ..
+    } = connection;
+    let Some((stream, _)) = outgoing.iter_mut().find(|(stream, _)| stream.ssrc == ssrc) else {
+        return Ok(0);
+    };
+    let Some(keys) = keys.as_ref().filter(|_| consents) else {
+        return Ok(stream.layers());
+    };
+    let estimate = bandwidth
+        .estimate()
+        .filter(|_| !paced && stream.kind == MediaKind::Video);
+    for packet in packets {
+        if stream.switches_by(packet) {
+            // What waits of the layer before would only delay the one that fits.
+            pacer.retain(|(other, waiting)| *other != ssrc || waiting.layer == packet.layer);
+        }
+        if let Some(estimate) = estimate
+            && pacer.full(now, estimate)
+        {
+            pacer.hold(now, (ssrc, Arc::clone(packet)))?;
+            continue;
+        }
+        let before = buffer.bytes.len();
+        if stream.write(buffer.bytes, &keys.sealer, bandwidth, packet, now) {
+            let size = buffer.bytes.len() - before;
+            buffer.sizes.push(size);
+            pacer.sent(size);
+            if let Some(probing) = probing {
+                // What is sent anyway need not be padding.
+                probing.sent += size;
+            }
+        }
+    }
+    Ok(stream.layers())
+}
+
+/// Datagrams that lie one after another, and their sizes.
+pub(super) struct Sendable<'a> {
+    pub(super) bytes: &'a mut Vec<u8>,
+    pub(super) sizes: &'a mut Vec<usize>,
+}
+
+impl<'a> Sendable<'a> {
+    /// Empty.
+    pub(super) fn new(bytes: &'a mut Vec<u8>, sizes: &'a mut Vec<usize>) -> Self {
+        bytes.clear();
+        sizes.clear();
+        Self { bytes, sizes }
+    }
+
+    /// Sends them to a viewer.
+    pub(super) fn transmit(&self, connection: &mut Connection, out: &mut dyn Outlet) {
+        let Some(path) = connection.selected.filter(|_| !self.sizes.is_empty()) else {
+            return;
+        };
+        connection.bytes_sent += self.bytes.len() as u64;
+        for (range, segment) in Batches::of(self.sizes) {
+            out.transmit(Transmit {
+                path,
+                contents: &self.bytes[range],
+                segment,
+            });
+        }
+    }
+}
+
+/// When layers are decided on next, if nothing happens before.
+pub(super) fn decide_again(now: Instant) -> Instant {
+    now + DECIDE_AGAIN
+}

@@ -1,0 +1,92 @@
+import { expect, type Page, test } from "@playwright/test";
+import { Line } from "./support/line";
+import { goLive, leave, openClassroom } from "./support/people";
+import { seesMotion } from "./support/seen";
+import { Server, until } from "./support/server";
+
+// A teacher's camera is sent in layers; each classroom gets the one its line carries, by what Chromium counts.
+let server: Server;
+let teacher: Page;
+
+test.beforeEach(async ({ browser }) => {
+  server = await Server.start();
+  teacher = await goLive(browser, server);
+});
+
+test.afterEach(async ({ browser }) => {
+  if (test.info().status !== test.info().expectedStatus) console.log(server.output);
+  await leave(browser, server);
+});
+
+interface Picture {
+  height: number;
+  decoded: number;
+  freezes: number;
+  frozen: number;
+}
+
+/** What Chromium counts of the largest picture that comes. */
+function picture(page: Page): Promise<Picture> {
+  return page.evaluate(async () => {
+    const seen = { height: 0, decoded: 0, freezes: 0, frozen: 0 };
+    for (const connection of window.peerConnections) {
+      if (connection.connectionState === "closed") continue;
+      for (const entry of (await connection.getStats()).values() as Iterable<Record<string, unknown>>) {
+        if (entry["type"] !== "inbound-rtp" || entry["kind"] !== "video") continue;
+        if (Number(entry["framesDecoded"] ?? 0) <= seen.decoded) continue;
+        seen.height = Number(entry["frameHeight"] ?? 0);
+        seen.decoded = Number(entry["framesDecoded"] ?? 0);
+        seen.freezes = Number(entry["freezeCount"] ?? 0);
+        seen.frozen = Number(entry["totalFreezesDuration"] ?? 0);
+      }
+    }
+    return seen;
+  });
+}
+
+/** Heights of the layers the teacher's browser sends. */
+function layers(page: Page): Promise<number[]> {
+  return page.evaluate(async () => {
+    const heights: number[] = [];
+    for (const connection of window.peerConnections) {
+      if (connection.connectionState === "closed") continue;
+      for (const entry of (await connection.getStats()).values() as Iterable<Record<string, unknown>>)
+        if (entry["type"] === "outbound-rtp" && entry["rid"] !== undefined && Number(entry["framesPerSecond"] ?? 0) > 0)
+          heights.push(Number(entry["frameHeight"] ?? 0));
+    }
+    return heights.sort((a, b) => a - b);
+  });
+}
+
+test("a line that gets narrow has a smaller picture without a break, and the large one when it is wide again", async ({
+  browser,
+}) => {
+  const line = await Line.open(server);
+  const [room] = await server.pairingCodes(await server.openLesson());
+  const page = await openClassroom(browser, line.url, room?.code ?? "", (made) => line.use(made));
+  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  await until("the teacher sends three layers", async () => (await layers(teacher)).length === 3);
+  const sent = await layers(teacher);
+  expect(sent).toEqual([180, 360, 720]);
+  await until("the classroom gets the large picture", async () => (await picture(page)).height === 720);
+
+  const before = await picture(page);
+  line.narrow(400_000);
+  await until("the picture gets smaller", async () => [180, 360].includes((await picture(page)).height));
+  const narrow = await picture(page);
+  const since = Date.now();
+  await until("10 s pass on the narrow line", () => Promise.resolve(Date.now() - since >= 10_000));
+  const low = await picture(page);
+  expect(low.height).toBeLessThan(720);
+  expect(low.decoded - narrow.decoded, "the picture moves").toBeGreaterThan(100);
+
+  line.narrow(null);
+  const mended = Date.now();
+  await until("the large picture is back", async () => (await picture(page)).height === 720);
+  const back = Date.now() - mended;
+  const after = await picture(page);
+  const frozen = Math.round((after.frozen - before.frozen) * 1000);
+  console.log(`narrow: ${after.freezes - before.freezes} freezes of ${frozen} ms in all; large again after ${back} ms`);
+  expect(back).toBeLessThan(10_000);
+  line.close();
+});
