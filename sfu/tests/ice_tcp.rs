@@ -383,6 +383,13 @@ async fn a_connection_that_closes_is_noticed_at_once_and_another_one_goes_on() {
     let mut lesson = Lesson::new(false, true).await;
     lesson.pictures(10);
     let peer = lesson.watching;
+    // A NAT that forgot: the client connects again with the next thing it sends, and nobody notices.
+    lesson.classroom.tcp = None;
+    lesson.classroom.connect();
+    lesson.pictures(25);
+    while let Ok(event) = tokio::time::timeout(Duration::ZERO, lesson.events.next()).await {
+        assert_ne!(event, Some(Event::PeerLost { peer }));
+    }
     lesson.classroom.tcp = None;
     let lost = async {
         while let Some(event) = lesson.events.next().await {

@@ -1,14 +1,14 @@
 //! A WebRTC client over a socket: str0m does ICE, DTLS and SRTP, and shares no code with the engine.
 
-use std::io::IoSliceMut;
+use std::io::{IoSliceMut, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mio::net::UdpSocket;
+use mio::net::{TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use str0m::change::SdpOffer;
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, Event, Input, Output, Rtc};
 
 use crate::wire::{Ask, Engine};
@@ -22,9 +22,62 @@ pub struct Client {
     pub rtc: Rtc,
     pub socket: UdpSocket,
     state: UdpSocketState,
+    /// What it uses instead with TRANSPORT=tcp.
+    stream: Option<Stream>,
     address: SocketAddr,
     pub connected: bool,
     pub due: Instant,
+}
+
+/// A connection that carries datagrams behind their lengths.
+struct Stream {
+    io: TcpStream,
+    engine: SocketAddr,
+    here: SocketAddr,
+    tail: Vec<u8>,
+}
+
+impl Stream {
+    /// Connects to the engine's first TCP candidate.
+    fn connect(sdp: &str, registry: &Registry, token: usize) -> Self {
+        let fields = sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
+        let fields: Vec<&str> = fields
+            .map(|line| line.split(' ').collect::<Vec<_>>())
+            .find(|fields| fields[2] == "tcp")
+            .expect("a TCP candidate");
+        let engine = format!("{}:{}", fields[4], fields[5])
+            .parse()
+            .expect("an address");
+        let io = std::net::TcpStream::connect(engine).expect("a connection");
+        io.set_nonblocking(true).expect("an option");
+        io.set_nodelay(true).expect("an option");
+        let here = io.local_addr().expect("bound");
+        let mut io = TcpStream::from_std(io);
+        registry
+            .register(&mut io, Token(token), Interest::READABLE)
+            .expect("a connection can be waited for");
+        Self {
+            io,
+            engine,
+            here,
+            tail: Vec::new(),
+        }
+    }
+
+    fn send(&mut self, datagram: &[u8]) {
+        let length = u16::try_from(datagram.len()).expect("a datagram");
+        let frame = [length.to_be_bytes().as_slice(), datagram].concat();
+        let sent = self.io.write(&frame).expect("the kernel has room for feedback");
+        assert_eq!(sent, frame.len());
+    }
+
+    /// Reads behind what is left from before; how much there is then, or nothing.
+    fn read(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let kept = self.tail.len();
+        buffer[..kept].copy_from_slice(&self.tail);
+        let read = self.io.read(&mut buffer[kept..]).ok().filter(|read| *read > 0)?;
+        Some(kept + read)
+    }
 }
 
 impl Client {
@@ -40,8 +93,18 @@ impl Client {
         let address = socket.local_addr().expect("bound");
         let now = Instant::now();
         let mut rtc = Rtc::builder().build(now);
-        rtc.add_local_candidate(Candidate::host(address, "udp").expect("a candidate"));
         let (peer, sdp) = engine.offer(teacher);
+        let tcp = !teacher && std::env::var("TRANSPORT").is_ok_and(|transport| transport == "tcp");
+        let stream = tcp.then(|| Stream::connect(&sdp, registry, token));
+        let candidate = match &stream {
+            None => Candidate::host(address, "udp"),
+            Some(stream) => Candidate::builder()
+                .tcp()
+                .host(stream.here)
+                .tcptype(TcpType::Active)
+                .build(),
+        };
+        rtc.add_local_candidate(candidate.expect("a candidate"));
         // Browsers are the DTLS client (RFC 8842 §5.3); str0m would be the server.
         let sdp = sdp.replace("a=setup:actpass", "a=setup:passive");
         let offer = SdpOffer::from_sdp_string(&sdp).expect("an offer");
@@ -52,6 +115,7 @@ impl Client {
             rtc,
             socket,
             state,
+            stream,
             address,
             connected: false,
             due: now,
@@ -82,6 +146,26 @@ impl Client {
                 take(self, meta.addr, datagram);
             }
         }
+        let Some(mut stream) = self.stream.take() else {
+            return;
+        };
+        while let Some(end) = stream.read(buffer) {
+            // What is sent meanwhile goes by the same connection.
+            let (engine, mut at) = (stream.engine, 0);
+            self.stream = Some(stream);
+            while let Some(length) = buffer[at..end].first_chunk::<2>() {
+                let length = usize::from(u16::from_be_bytes(*length));
+                if at + 2 + length > end {
+                    break;
+                }
+                take(self, engine, &buffer[at + 2..at + 2 + length]);
+                at += 2 + length;
+            }
+            stream = self.stream.take().expect("it was there");
+            stream.tail.clear();
+            stream.tail.extend_from_slice(&buffer[at..end]);
+        }
+        self.stream = Some(stream);
     }
 
     /// Gives a datagram to str0m.
@@ -89,10 +173,14 @@ impl Client {
         let Ok(contents) = datagram.try_into() else {
             return;
         };
+        let (proto, destination) = match &self.stream {
+            None => (Protocol::Udp, self.address),
+            Some(stream) => (Protocol::Tcp, stream.here),
+        };
         let receive = Receive {
-            proto: Protocol::Udp,
+            proto,
             source,
-            destination: self.address,
+            destination,
             contents,
         };
         self.rtc
@@ -116,6 +204,10 @@ impl Client {
                 Output::Timeout(at) => {
                     self.due = at;
                     return;
+                }
+                Output::Transmit(transmit) if transmit.proto == Protocol::Tcp => {
+                    let stream = self.stream.as_mut().expect("its candidate is TCP");
+                    stream.send(&transmit.contents);
                 }
                 Output::Transmit(transmit) => {
                     // A full queue loses it, as a line would.

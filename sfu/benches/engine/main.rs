@@ -1,6 +1,7 @@
 //! What forwarding costs with real sockets and real SRTP viewers, beside what the cipher and the kernel alone cost for the same
 //! packets to the same receivers. The engine runs in a process of its own; viewers join by ICE and DTLS through str0m.
-//! `cargo bench -p tongke-sfu --bench engine`; VIEWERS="100 1000", SECONDS=10 and THREADS=1 choose another size.
+//! `cargo bench -p tongke-sfu --bench engine`; VIEWERS="100 1000", SECONDS=10 and THREADS=1 choose another size;
+//! TRANSPORT=tcp has the viewers connect by TCP, while the floor stays UDP.
 
 #![allow(
     unreachable_pub,

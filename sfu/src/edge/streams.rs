@@ -175,8 +175,9 @@ impl Streams {
             metrics.tcp_refused_full.inc();
             return;
         }
-        let unproven = self.unproven.entry(network(remote.ip())).or_default();
-        if *unproven >= MAX_UNPROVEN {
+        let address = network(remote.ip());
+        let unproven = self.unproven.get(&address).copied().unwrap_or(0);
+        if unproven >= MAX_UNPROVEN {
             metrics.tcp_refused_address.inc();
             return;
         }
@@ -192,7 +193,7 @@ impl Streams {
             metrics.tcp_refused_system.inc();
             return;
         }
-        *unproven += 1;
+        self.unproven.insert(address, unproven + 1);
         entry.insert(Stream::new(now, io, path));
         metrics.tcp_accepted.inc();
         metrics.tcp_connections.inc();
@@ -261,7 +262,6 @@ impl Streams {
         if !proven {
             less(&mut self.unproven, path);
         }
-        self.streams.try_remove(path.place());
         metrics.tcp_backlog.change(waiting, 0);
         metrics.tcp_connections.dec();
         match why {
@@ -271,6 +271,8 @@ impl Streams {
             Closed::Unchecked => metrics.tcp_closed_unchecked.inc(),
             Closed::Idle => metrics.tcp_closed_idle.inc(),
         }
+        // Counted before the other side sees it.
+        self.streams.try_remove(path.place());
         Some(path)
     }
 

@@ -23,6 +23,8 @@ pub(super) const MAX_PATHS: usize = 8;
 /// A peer that is lost still gets media for so long (RFC 7675 §5.1): it may only be quiet, as players that neither check often nor
 /// send.
 pub(super) const CONSENT: Duration = Duration::from_secs(30);
+/// A peer whose last path closed may connect again within this before it is lost: browsers do so with the next thing they send.
+pub(super) const RECONNECT: Duration = Duration::from_secs(1);
 /// Reports go out this often.
 pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// SSRC of what we send that belongs to no stream.
@@ -61,6 +63,8 @@ pub(super) struct Connection {
     /// Where we send to.
     pub(super) selected: Option<Path>,
     pub(super) selection: Option<Selection>,
+    /// When its last path closed.
+    pub(super) cut_at: Option<Instant>,
     /// Those that passed a check, the one of the last check last.
     pub(super) paths: Vec<Known>,
     /// When something valid came last, from anywhere.
@@ -109,6 +113,7 @@ impl Connection {
             keys: None,
             selected: None,
             selection: None,
+            cut_at: None,
             paths: Vec::new(),
             last_valid: now,
             incoming: Vec::new(),
@@ -153,6 +158,7 @@ impl Connection {
         let mut sooner = |at: Option<Instant>| deadline = super::earlier(deadline, at);
         if self.phase == Phase::Up {
             sooner(Some(self.last_valid + consent_timeout));
+            sooner(self.cut_at.map(|at| at + RECONNECT));
             sooner(Some(self.report_at));
             sooner(self.arrivals.deadline());
             sooner(self.bandwidth.deadline());

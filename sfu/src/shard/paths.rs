@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use protocol::media::Transport;
 
-use super::connection::{CONSENT, Connection, MAX_PATHS, Phase};
-use super::{Outlet, Path, Shard};
+use super::connection::{CONSENT, Connection, MAX_PATHS};
+use super::{Path, Shard};
 
 /// A selected path that was silent for so long gives way to another one that passes checks.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -65,6 +65,7 @@ impl Connection {
     }
 
     fn select(&mut self, path: Path, heard: Instant, nominated: Option<Instant>) {
+        self.cut_at = None;
         self.selected = Some(path);
         self.selection = Some(Selection {
             transport: path.transport(),
@@ -76,10 +77,11 @@ impl Connection {
     /// Something valid came by a path.
     pub(super) fn heard(&mut self, now: Instant, path: Path) {
         self.last_valid = now;
-        if let (Some(selected), Some(selection)) = (self.selected, &mut self.selection)
-            && selected.same(path)
-        {
-            selection.heard = now;
+        match (self.selected, &mut self.selection) {
+            (Some(selected), Some(selection)) if selected.same(path) => selection.heard = now,
+            (Some(_), Some(_)) => {}
+            // The one that was used closed; this one works.
+            _ => self.select(path, now, None),
         }
     }
 }
@@ -112,8 +114,9 @@ impl Shard {
         self.by_path.insert(path.key(), index);
     }
 
-    /// A TCP connection closed: its path is no more. The peer goes on by another one that worked lately, else it is lost at once.
-    pub(crate) fn path_closed(&mut self, now: Instant, path: Path, out: &mut dyn Outlet) {
+    /// A TCP connection closed: its path is no more. The peer goes on by another one that worked lately, else it is lost
+    /// unless it connects again soon.
+    pub(crate) fn path_closed(&mut self, now: Instant, path: Path) {
         let Some(index) = self.by_path.remove(&path.key()) else {
             return;
         };
@@ -127,13 +130,12 @@ impl Shard {
         let works = |known: &&Known| now.saturating_duration_since(known.checked) < CONSENT;
         let other = connection.paths.iter().rev().find(works).copied();
         match other {
-            Some(known) => connection.select(known.path, now, None),
+            Some(known) => connection.select(known.path, known.checked, None),
             None => {
                 connection.selected = None;
                 connection.selection = None;
-                if connection.phase == Phase::Up {
-                    self.lost(index, out);
-                }
+                connection.cut_at = Some(now);
+                self.schedule_connection(index);
             }
         }
     }

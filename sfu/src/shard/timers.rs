@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Phase;
+use super::connection::{Phase, RECONNECT};
 use super::{Outlet, Relay, Shard, earlier};
 use crate::api::Event;
 use crate::packet::MAX_LAYERS;
@@ -109,7 +109,9 @@ impl Shard {
         if connection.phase != Phase::Up {
             return;
         }
-        if now.saturating_duration_since(connection.last_valid) >= timeout {
+        let since = |at: Instant| now.saturating_duration_since(at);
+        let cut = connection.cut_at.is_some_and(|at| since(at) >= RECONNECT);
+        if cut || since(connection.last_valid) >= timeout {
             self.lost(index, out);
             return;
         }
@@ -123,7 +125,7 @@ impl Shard {
     }
 
     /// A peer that was up is gone: by silence, or because its last path closed.
-    pub(super) fn lost(&mut self, index: usize, out: &mut dyn Outlet) {
+    fn lost(&mut self, index: usize, out: &mut dyn Outlet) {
         self.leave_up(index);
         let Some(connection) = self.connections.get_mut(index) else {
             return;
