@@ -281,6 +281,7 @@ fn messages_of_the_server() {
         ("done", ServerMessage::Done { id: 5 }),
         ("refused", refused),
         ("fatal", fatal),
+        ("line", ServerMessage::Line { sound_only: true }),
         (
             "message",
             ServerMessage::Message {

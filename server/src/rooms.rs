@@ -287,7 +287,8 @@ impl Rooms {
             | sfu::Event::PeerLost { peer }
             | sfu::Event::PeerClosed { peer, .. }
             | sfu::Event::TrackFlowing { peer, .. }
-            | sfu::Event::TrackStalled { peer, .. }) = &event;
+            | sfu::Event::TrackStalled { peer, .. }
+            | sfu::Event::SoundOnly { peer, .. }) = &event;
             let handle = lock(&self.inner.peers).get(peer).cloned();
             if let Some(handle) = handle {
                 // A room that is gone needs no events.

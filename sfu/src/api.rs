@@ -200,6 +200,13 @@ pub enum Event {
         /// Its codec.
         codec: Codec,
     },
+    /// The line of a peer carries nothing but sound: its pictures are given up (`on`), or come again.
+    SoundOnly {
+        /// Whose.
+        peer: PeerId,
+        /// Given up.
+        on: bool,
+    },
     /// No packet of a track came for 2 s.
     TrackStalled {
         /// Whose.

@@ -73,6 +73,7 @@ metrics! {
     handshakes_failed: "counter" "tongke_sfu_handshakes_total" r#"result="failed""# "DTLS handshakes by result.",
     rtp_received: "counter" "tongke_sfu_rtp_received_total" "" "RTP packets of publishers.",
     rtp_received_bytes: "counter" "tongke_sfu_rtp_received_bytes_total" "" "Bytes of RTP packets of publishers.",
+    rtp_red: "counter" "tongke_sfu_rtp_red_total" "" "Packets of publishers' sound that say the one before again (RED).",
     rtp_repaired: "counter" "tongke_sfu_rtp_repaired_total" "" "Packets of publishers that came by retransmission.",
     rtp_lost: "counter" "tongke_sfu_rtp_lost_total" "" "Packets of publishers that were given up.",
     rtp_forwarded: "counter" "tongke_sfu_rtp_forwarded_total" "" "RTP packets sent to viewers.",

@@ -80,6 +80,8 @@ pub(crate) struct Outgoing {
     bytes: u32,
     repair: f64,
     repair_at: Option<Instant>,
+    /// Only the primary block of RED is sent.
+    once: bool,
     /// The viewer's last loss report, in 1/256.
     pub(crate) fraction_lost: u8,
 }
@@ -116,6 +118,7 @@ impl Outgoing {
             bytes: 0,
             repair: REPAIR_RATE * REPAIR_BURST,
             repair_at: None,
+            once: false,
             fraction_lost: 0,
         })
     }
@@ -159,6 +162,11 @@ impl Outgoing {
     /// Whether another layer begins with this packet.
     pub(crate) fn switches_by(&self, packet: &Packet) -> bool {
         packet.keyframe && self.target() == Some(packet.layer) && self.current() != self.target()
+    }
+
+    /// Sends sound once instead of twice (RED), on a line too narrow for both.
+    pub(crate) fn once(&mut self, once: bool) {
+        self.once = once;
     }
 
     /// Layers whose packets it has to be shown: bit n is layer n.
@@ -223,7 +231,7 @@ impl Outgoing {
         let Some(place) = self.rewriter.place(packet, video, now) else {
             return false;
         };
-        let Some((pt, payload)) = payload_for(&chosen, packet) else {
+        let Some((pt, payload)) = payload_for(&chosen, packet, self.once) else {
             return false;
         };
         let start = out.len();
@@ -288,7 +296,7 @@ impl Outgoing {
     ) -> Result<(), NoRepair> {
         let chosen = self.choose(packet).ok_or(NoRepair::Gone)?;
         let place = self.rewriter.placed(packet).ok_or(NoRepair::Gone)?;
-        let (pt, payload) = payload_for(&chosen, packet).ok_or(NoRepair::Gone)?;
+        let (pt, payload) = payload_for(&chosen, packet, self.once).ok_or(NoRepair::Gone)?;
         let rate = bandwidth.estimate().map_or(REPAIR_RATE, |bits| {
             (bits as f64 / 8.0 * REPAIR_SHARE).min(REPAIR_RATE)
         });
@@ -313,7 +321,7 @@ impl Outgoing {
                 .numbered
                 .then(|| bandwidth.sent(now, payload.len() + OVERHEAD, None));
             self.rtx_index += 1;
-        } else if place.index < self.sealed_before || chosen.numbered {
+        } else if place.index < self.sealed_before || chosen.numbered || chosen.red_pt.is_some() {
             return Err(NoRepair::Gone);
         }
         let header_len = self.header(out, &head, &packet.carried);
@@ -413,13 +421,16 @@ fn append(out: &mut Vec<u8>, packet: &Packet, payload: &[u8], place: Place) {
     }
 }
 
-/// RED goes to viewers who agreed on it; the others get its primary block.
-fn payload_for<'a>(chosen: &Chosen, packet: &'a Packet) -> Option<(u8, &'a [u8])> {
+/// RED goes to viewers who agreed on it and whose line is wide enough; the others get its primary block.
+fn payload_for<'a>(chosen: &Chosen, packet: &'a Packet, once: bool) -> Option<(u8, &'a [u8])> {
     let payload = packet.payload();
-    match (packet.red, chosen.red_pt) {
-        (false, _) => Some((chosen.pt, payload)),
+    if !packet.red {
+        return Some((chosen.pt, payload));
+    }
+    let (named, primary) = red::primary(payload)?;
+    match chosen.red_pt {
         // The blocks name the publisher's payload type: only where both sides use the same is it passed on.
-        (true, Some(red_pt)) if red::primary(payload)?.0 == chosen.pt => Some((red_pt, payload)),
-        (true, _) => Some((chosen.pt, red::primary(payload)?.1)),
+        Some(red_pt) if !once && named == chosen.pt => Some((red_pt, payload)),
+        _ => Some((chosen.pt, primary)),
     }
 }

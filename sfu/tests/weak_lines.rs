@@ -5,6 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Frame, KEYFRAME, LAYERS, Lesson, Line};
+use sfu::Event;
 
 fn layer(frame: &Frame) -> usize {
     let of = |bytes: usize| frame.bytes == bytes || frame.bytes == bytes * KEYFRAME;
@@ -113,7 +114,11 @@ fn a_line_for_nothing_but_sound_has_sound() {
         ..GOOD
     };
     let classroom = classroom_on(&mut lesson, line);
-    lesson.run(Duration::from_secs(12));
+    let peer = lesson.clients[classroom].peer;
+    lesson.until("it is said", |lesson| {
+        lesson.count(&Event::SoundOnly { peer, on: true }) == 1
+    });
+    lesson.run(Duration::from_secs(8));
     lesson.forget();
     lesson.run(Duration::from_secs(10));
     let sounds = lesson.sounds(classroom);
@@ -124,4 +129,5 @@ fn a_line_for_nothing_but_sound_has_sound() {
     lesson.run(Duration::from_secs(10));
     let last = lesson.pictures(classroom).last().map(|frame| layer(frame));
     assert_eq!(last, Some(0));
+    assert_eq!(lesson.count(&Event::SoundOnly { peer, on: false }), 1);
 }

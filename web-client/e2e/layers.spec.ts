@@ -1,7 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
 import { Line } from "./support/line";
 import { goLive, leave, openClassroom } from "./support/people";
-import { seesMotion } from "./support/seen";
+import { hears, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
 
 // A teacher's camera is sent in layers; each classroom gets the one its line carries, by what Chromium counts.
@@ -89,4 +89,27 @@ test("a line that gets narrow has a smaller picture without a break, and the lar
   console.log(`narrow: ${after.freezes - before.freezes} freezes of ${frozen} ms in all; large again after ${back} ms`);
   expect(back).toBeLessThan(10_000);
   line.close();
+});
+
+test("a line for nothing but sound has sound, says so, and has pictures again by itself", async ({ browser }) => {
+  const line = await Line.open(server);
+  const [room] = await server.pairingCodes(await server.openLesson());
+  const page = await openClassroom(browser, line.url, room?.code ?? "", (made) => line.use(made));
+  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  line.narrow(70_000);
+  await expect(page.locator(".lesson-status")).toContainText("线路太窄", { timeout: 30_000 });
+  await hears(page, "the teacher");
+  line.narrow(null);
+  await expect(page.locator(".lesson-status")).toBeHidden({ timeout: 20_000 });
+  await seesMotion(page.locator(".lesson-camera video"), "the teacher again");
+  line.close();
+});
+
+test("sound is sent twice, so that single losses are not heard", async () => {
+  // Chromium's statistics name what is inside; the engine sees what is around it.
+  await until("packets come that say the one before again", async () => {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    return Number(/^tongke_sfu_rtp_red_total (\d+)$/m.exec(metrics)?.[1] ?? 0) > 50;
+  });
+  await expect(teacher.locator(".programme video").first()).toBeVisible();
 });

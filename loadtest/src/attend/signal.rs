@@ -245,7 +245,7 @@ impl Classroom<'_> {
             ServerMessage::Error { code, message, .. } => {
                 self.seat.fails(format!("{code:?}: {message}"));
             }
-            ServerMessage::Done { .. } | ServerMessage::Message { .. } => {}
+            ServerMessage::Done { .. } | ServerMessage::Line { .. } | ServerMessage::Message { .. } => {}
         }
         Ok(None)
     }

@@ -44,6 +44,11 @@ pub enum ServerMessage {
         /// The offer.
         offer: Offer,
     },
+    /// The peer's line changed: it carries nothing but sound now, or pictures again.
+    Line {
+        /// Its pictures are given up until the line is better.
+        sound_only: bool,
+    },
     /// An action was carried out.
     Done {
         /// The action's.

@@ -2,7 +2,7 @@
 
 use protocol::id::PeerId;
 use protocol::media::Source;
-use protocol::signal::LessonState;
+use protocol::signal::{LessonState, ServerMessage};
 use sfu::Event;
 use time::OffsetDateTime;
 
@@ -42,6 +42,13 @@ impl Room {
             Event::TrackStalled { peer, track } => {
                 if let Some(&(_, source)) = self.tracks.get(track) {
                     self.flows(now, *peer, source, false);
+                }
+            }
+            Event::SoundOnly { peer, on } => {
+                let member = self.members.get(peer);
+                if let Some(connection) = member.and_then(|member| member.connection.as_ref()) {
+                    let socket = connection.socket;
+                    self.send(socket, ServerMessage::Line { sound_only: *on });
                 }
             }
         }

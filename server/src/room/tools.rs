@@ -320,7 +320,8 @@ impl Room {
         | Event::PeerLost { peer }
         | Event::PeerClosed { peer, .. }
         | Event::TrackFlowing { peer, .. }
-        | Event::TrackStalled { peer, .. }) = event;
+        | Event::TrackStalled { peer, .. }
+        | Event::SoundOnly { peer, .. }) = event;
         if !self.has_tool(*peer) {
             return false;
         }
@@ -332,6 +333,8 @@ impl Room {
             }
             Event::TrackFlowing { track, .. } => self.whip_flow(now, *track, true),
             Event::TrackStalled { track, .. } => self.whip_flow(now, *track, false),
+            // A player has nobody to tell.
+            Event::SoundOnly { .. } => {}
         }
         true
     }

@@ -146,7 +146,11 @@ async fn a_device_has_as_long_as_ever_to_hear_of_its_pairing() {
     server.clock.advance(Duration::SECOND);
     let mut late = before;
     late.get("/api/v1/terminal/claim").await.is(404, "not_found");
-    assert_eq!(device.get("/api/v1/terminal").await.status, 200, "it stays paired");
+    assert_eq!(
+        device.get("/api/v1/terminal").await.status,
+        200,
+        "it stays paired"
+    );
 }
 
 #[test]
@@ -155,7 +159,10 @@ fn the_page_says_the_bounds() {
     let within = |what: &str| format!("{what} in {}", minutes(WINDOW));
     for (bound, is) in [
         ("a code is good for".to_owned(), minutes(LASTS)),
-        ("after the pairing the device may ask for".to_owned(), minutes(LASTS)),
+        (
+            "after the pairing the device may ask for".to_owned(),
+            minutes(LASTS),
+        ),
         (
             "the device's question is held for".to_owned(),
             format!("{} s", HELD.whole_seconds()),

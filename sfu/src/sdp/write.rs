@@ -147,7 +147,14 @@ fn open(section: &Section, protocol: &str, offered: Option<&OfferedSection>) -> 
     let formats = section
         .payloads
         .iter()
-        .flat_map(|payload| [Some(payload.pt), payload.red_pt, payload.rtx_pt])
+        .flat_map(|payload| {
+            let (first, second) = match (section.flow, payload.red_pt) {
+                // A browser sends what stands first: sound that says everything twice survives single losses.
+                (Flow::FromPeer, Some(red)) => (Some(red), Some(payload.pt)),
+                (_, red) => (Some(payload.pt), red),
+            };
+            [first, second, payload.rtx_pt]
+        })
         .flatten()
         .map(|pt| pt.to_string())
         .collect();

@@ -20,6 +20,8 @@ const MAX_VIDEOS: usize = 64;
 const PRIORITY: u8 = 100;
 /// What a line is taken to carry before anything is known of it, in bits per second.
 const UNKNOWN: u64 = 600_000;
+/// A narrower line gets sound once, not twice (RED): there its room is for the picture.
+const TWICE: u64 = 250_000;
 /// Room beyond what is wanted that is still worth looking for.
 const APPETITE_PERCENT: u64 = 130;
 /// See [`keep_pictures`].
@@ -67,6 +69,11 @@ impl Shard {
             .bandwidth
             .want((allocation::appetite(wanted) + sound) * APPETITE_PERCENT / 100);
         let estimate = connection.bandwidth.estimate();
+        let once = estimate.is_some_and(|estimate| estimate < TWICE);
+        let sounds = connection.outgoing.iter_mut();
+        for (stream, _) in sounds.filter(|(stream, _)| stream.kind == MediaKind::Audio) {
+            stream.once(once);
+        }
         let measured = estimate.is_some() || connection.gives_feedback();
         let budget = measured.then(|| estimate.unwrap_or(UNKNOWN).saturating_sub(sound));
         allocation::allocate(budget, wanted, decided);

@@ -85,6 +85,8 @@ pub(super) struct Connection {
     pub(super) allocate_at: Option<Instant>,
     /// Since when its line carries not even the least of what it gets.
     pub(super) starved: Option<Instant>,
+    /// Whether it was said that all its pictures are given up.
+    pub(super) sound_only: bool,
     /// How it wants to see what it gets.
     pub(super) wishes: Vec<WatchTrack>,
     pub(super) arrivals: Arrivals,
@@ -125,6 +127,7 @@ impl Connection {
             probing: None,
             allocate_at: None,
             starved: None,
+            sound_only: false,
             wishes: Vec::new(),
             arrivals: Arrivals::new(now),
             report_at: now + REPORT_INTERVAL,

@@ -114,6 +114,9 @@ impl Shard {
         if taken.repaired {
             metrics.rtp_repaired.inc();
         }
+        if form == Form::Red {
+            metrics.rtp_red.inc();
+        }
         let incoming = &connection.incoming[source.section];
         let track = incoming.track;
         let carried = extension::carried(packet, header, &incoming.extensions);

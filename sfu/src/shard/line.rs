@@ -8,6 +8,7 @@ use protocol::media::MediaKind;
 use super::batches::Batches;
 use super::connection::{Connection, Probing};
 use super::{Outlet, Shard, Transmit};
+use crate::api::Event;
 use crate::pacing::Overflow;
 use crate::packet::Packet;
 
@@ -47,6 +48,25 @@ impl Shard {
         if due {
             self.allocate(now, index);
             self.call(now, index, out);
+            self.say_sound_only(index, out);
+        }
+    }
+
+    /// Says when all pictures of a viewer are given up, and when they come again.
+    fn say_sound_only(&mut self, index: usize, out: &mut dyn Outlet) {
+        let Some(connection) = self.connections.get_mut(index) else {
+            return;
+        };
+        let mut pictures = connection
+            .outgoing
+            .iter()
+            .filter(|(stream, _)| stream.kind == MediaKind::Video)
+            .map(|(stream, _)| stream.target())
+            .peekable();
+        let on = pictures.peek().is_some() && pictures.all(|layer| layer.is_none());
+        if std::mem::replace(&mut connection.sound_only, on) != on {
+            let peer = connection.peer;
+            out.event(Event::SoundOnly { peer, on });
         }
     }
 

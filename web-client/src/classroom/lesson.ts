@@ -69,6 +69,7 @@ export class LessonView implements View {
       session.connection.state.subscribe(update),
       session.publishing.subscribe(update),
       session.notice.subscribe(update),
+      session.soundOnly.subscribe(update),
       devices.state.subscribe(update),
       this.#followLoud(),
     ];
@@ -201,6 +202,7 @@ export class LessonView implements View {
       const gone = teacher.since === null ? "" : duration(this.#session.serverNow() - Date.parse(teacher.since));
       return { text: fill(words.teacherAway, { time: gone }), dim: true };
     }
+    if (this.#session.soundOnly.get()) return { text: words.narrow, dim: true };
     if (this.#material.hasPicture || this.#camera.hasPicture) return { text: "", dim: false };
     const picture = teacher.tracks.some(
       (track) => track.source !== "microphone" && track.source !== "screen_audio" && !track.muted,

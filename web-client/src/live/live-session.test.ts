@@ -100,6 +100,13 @@ it("shows a text of the teacher's", () => {
   expect(session.notice.get()?.text).toBe("打开课本");
 });
 
+it("knows when the line carries nothing but sound", () => {
+  network.newest.say({ type: "line", sound_only: true });
+  expect(session.soundOnly.get()).toBe(true);
+  network.newest.say({ type: "line", sound_only: false });
+  expect(session.soundOnly.get()).toBe(false);
+});
+
 it("leaves nothing behind", async () => {
   session.close();
   await clock.advance(60_000);

@@ -55,6 +55,8 @@ export class LiveSession {
   readonly media: MediaSession;
   readonly room = new Store<RoomView | null>(null);
   readonly notice = new Store<Notice | null>(null);
+  /** The line carries nothing but sound: pictures are given up until it is better. */
+  readonly soundOnly = new Store(false);
   /** The last report, as the teacher sees it too. */
   readonly health = new Store<Report | null>(null);
   readonly publishing = new Store<Publishing>({ on: false, microphoneOpen: true, muted: false, cameraOff: false });
@@ -171,6 +173,7 @@ export class LiveSession {
     switch (message.type) {
       case "welcome":
         this.room.set(fromWelcome(message, this.#options.clock.now()));
+        if (message.offer?.fresh === true) this.soundOnly.set(false);
         if (message.offer !== undefined) void this.media.offer(message.offer);
         break;
       case "change": {
@@ -186,6 +189,9 @@ export class LiveSession {
       }
       case "offer":
         void this.media.offer(message.offer);
+        break;
+      case "line":
+        this.soundOnly.set(message.sound_only);
         break;
       case "message":
         this.notice.set({ text: message.text, at: this.#options.clock.now() });

@@ -45,7 +45,11 @@ change: Change, } | { "type": "offer",
 /**
  * The offer.
  */
-offer: Offer, } | { "type": "done", 
+offer: Offer, } | { "type": "line", 
+/**
+ * Its pictures are given up until the line is better.
+ */
+sound_only: boolean, } | { "type": "done", 
 /**
  * The action's.
  */
