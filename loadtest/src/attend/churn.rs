@@ -7,6 +7,8 @@ use rand::{Rng as _, SeedableRng as _};
 
 /// How long one that left is away.
 const AWAY: Duration = Duration::from_secs(5);
+/// A stay is so long at least: what a shorter one brings says nothing.
+const LEAST: Duration = Duration::from_secs(3);
 
 /// A stay of a classroom, in time since the run began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +44,11 @@ pub fn stays(arrivals: &[Duration], end: Duration, per_minute: f64, seed: u64) -
         }
         let who = chance.random_range(0..all.len());
         if let Some(stay) = all[who].last_mut()
-            && stay.from < at
+            && stay.from + LEAST <= at
         {
             stay.until = at;
             let back = at + AWAY;
-            if back < end {
+            if back + LEAST <= end {
                 all[who].push(Stay {
                     from: back,
                     until: end,
@@ -80,11 +82,10 @@ mod tests {
         assert!((250..350).contains(&left), "{left}");
         for stays in &all {
             // Who leaves so late does not come back any more.
-            assert!(stays.last().is_some_and(|stay| stay.until + AWAY >= end));
-            for pair in stays.windows(2) {
-                assert!(pair[0].from < pair[0].until);
-                assert_eq!(pair[1].from - pair[0].until, AWAY);
-            }
+            assert!(stays.last().is_some_and(|stay| stay.until + AWAY + LEAST > end));
+            assert!(stays.iter().all(|stay| stay.from + LEAST <= stay.until));
+            let away = |pair: &[Stay]| pair[1].from - pair[0].until;
+            assert!(stays.windows(2).all(|pair| away(pair) == AWAY));
         }
         assert_eq!(all, stays(&arrivals, end, 5.0, 1), "the same for the same seed");
     }
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn who_has_not_come_does_not_leave() {
         let late = Duration::from_secs(50);
-        let all = stays(&[late], MINUTE, 600.0, 1);
+        let all = stays(&[late], MINUTE * 5, 600.0, 1);
         assert!(all[0].iter().all(|stay| stay.from >= late));
         assert!(all[0].len() > 1, "{all:?}");
     }

@@ -86,8 +86,8 @@ async fn packets_that_are_not_opened_are_counted_by_their_headers_and_repaired_a
 async fn a_classroom_that_leaves_comes_back_and_has_not_frozen_meanwhile() {
     let (server, seen) = server::server().await;
     let mut plan = plan(server, 1);
-    plan.watch = Duration::from_secs(14);
-    plan.churn = 30.0;
+    plan.watch = Duration::from_secs(16);
+    plan.churn = 60.0;
     let report = report(&plan).await;
     let classroom = &report.classrooms[0];
     let back: Vec<f64> = classroom.returned_ms.iter().flatten().copied().collect();
