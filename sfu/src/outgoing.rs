@@ -1,5 +1,6 @@
 //! A stream to one viewer: whatever publisher, reconnect or track is behind it, the viewer sees one continuous stream.
 
+mod packet;
 pub(crate) mod rewrite;
 
 use std::time::Instant;
@@ -10,9 +11,9 @@ use crate::bandwidth::{Bandwidth, ProbeId};
 use crate::negotiated::{Extensions, Payload, Section};
 use crate::packet::{Packet, SenderClock};
 use crate::rtcp::SenderInfo;
-use crate::rtp::extension::{self, Carried, Own};
-use crate::rtp::red;
+use crate::rtp::extension::Carried;
 use crate::srtp::Sealer;
+use packet::{Head, append, payload_for};
 use rewrite::{Original, Place, Rewriter};
 
 /// So many packets of a stream say their mid; by then the viewer has bound the SSRC. Which ones is told by their number alone,
@@ -24,19 +25,6 @@ const REPAIR_RATE: f64 = 500_000.0;
 const REPAIR_SHARE: f64 = 0.5;
 /// Seconds' worth that may be sent at once.
 const REPAIR_BURST: f64 = 0.5;
-
-/// The fields of a header that are not the same in all packets of a stream.
-struct Head {
-    padding: bool,
-    marker: bool,
-    pt: u8,
-    index: u64,
-    timestamp: u32,
-    ssrc: u32,
-    with_mid: bool,
-    /// Transport-wide number.
-    number: Option<u16>,
-}
 
 /// Header with its extension and tag, about.
 const OVERHEAD: usize = 36;
@@ -239,16 +227,10 @@ impl Outgoing {
             .numbered
             .then(|| bandwidth.sent(now, payload.len() + OVERHEAD, None));
         let head = Head {
-            padding: false,
-            marker: packet.marker,
-            pt,
-            index: place.index,
-            timestamp: place.timestamp,
-            ssrc: self.ssrc,
-            with_mid: place.index < self.mid_until,
             number,
+            ..self.head(packet, pt, place)
         };
-        let header_len = self.header(out, &head, &packet.carried);
+        let header_len = head.write(out, self, &packet.carried);
         append(out, packet, payload, place);
         if sealer
             .seal_rtp(out, start, header_len, self.ssrc, place.index)
@@ -262,22 +244,18 @@ impl Outgoing {
         true
     }
 
-    /// Appends a header; returns its length.
-    fn header(&self, out: &mut Vec<u8>, head: &Head, carried: &Carried) -> usize {
-        let start = out.len();
-        out.push(0x80 | u8::from(head.padding) << 5);
-        out.push(u8::from(head.marker) << 7 | head.pt);
-        out.extend_from_slice(&((head.index & 0xffff) as u16).to_be_bytes());
-        out.extend_from_slice(&head.timestamp.to_be_bytes());
-        out.extend_from_slice(&head.ssrc.to_be_bytes());
-        let own = Own {
-            mid: head.with_mid.then_some(self.mid.as_str()),
-            transport_cc: head.number,
-        };
-        if extension::write(out, &self.extensions, carried, own) {
-            out[start] |= 0x10;
+    /// The header of a packet of the stream itself, without a transport-wide number.
+    fn head(&self, packet: &Packet, pt: u8, place: Place) -> Head {
+        Head {
+            padding: false,
+            marker: packet.marker,
+            pt,
+            index: place.index,
+            timestamp: place.timestamp,
+            ssrc: self.ssrc,
+            with_mid: place.index < self.mid_until,
+            number: None,
         }
-        out.len() - start
     }
 
     /// Which packet the viewer means by a sequence number it misses.
@@ -302,16 +280,7 @@ impl Outgoing {
         });
         self.spend(now, payload.len(), rate)?;
         let start = out.len();
-        let mut head = Head {
-            padding: false,
-            marker: packet.marker,
-            pt,
-            index: place.index,
-            timestamp: place.timestamp,
-            ssrc: self.ssrc,
-            with_mid: place.index < self.mid_until,
-            number: None,
-        };
+        let mut head = self.head(packet, pt, place);
         if let (Some(ssrc), Some(rtx_pt)) = (self.rtx_ssrc, chosen.rtx_pt) {
             head.pt = rtx_pt;
             head.ssrc = ssrc;
@@ -324,7 +293,7 @@ impl Outgoing {
         } else if place.index < self.sealed_before || chosen.numbered || chosen.red_pt.is_some() {
             return Err(NoRepair::Gone);
         }
-        let header_len = self.header(out, &head, &packet.carried);
+        let header_len = head.write(out, self, &packet.carried);
         if head.ssrc != self.ssrc {
             out.extend_from_slice(&((place.index & 0xffff) as u16).to_be_bytes());
         }
@@ -366,7 +335,7 @@ impl Outgoing {
             number: Some(bandwidth.sent(now, usize::from(PADDING) + OVERHEAD, probe)),
         };
         self.rtx_index += 1;
-        let header_len = self.header(out, &head, &Carried::default());
+        let header_len = head.write(out, self, &Carried::default());
         // RFC 3550 §5.1: its length is in its last byte.
         out.resize(out.len() + usize::from(PADDING) - 1, 0);
         out.push(PADDING);
@@ -409,28 +378,5 @@ impl Outgoing {
             packets: self.packets,
             bytes: self.bytes,
         })
-    }
-}
-
-/// Appends the payload with the viewer's picture numbers.
-fn append(out: &mut Vec<u8>, packet: &Packet, payload: &[u8], place: Place) {
-    let start = out.len();
-    out.extend_from_slice(payload);
-    if let Some(picture) = &packet.picture {
-        picture.write(place.shift, &mut out[start..]);
-    }
-}
-
-/// RED goes to viewers who agreed on it and whose line is wide enough; the others get its primary block.
-fn payload_for<'a>(chosen: &Chosen, packet: &'a Packet, once: bool) -> Option<(u8, &'a [u8])> {
-    let payload = packet.payload();
-    if !packet.red {
-        return Some((chosen.pt, payload));
-    }
-    let (named, primary) = red::primary(payload)?;
-    match chosen.red_pt {
-        // The blocks name the publisher's payload type: only where both sides use the same is it passed on.
-        Some(red_pt) if !once && named == chosen.pt => Some((red_pt, payload)),
-        _ => Some((chosen.pt, primary)),
     }
 }

@@ -9,6 +9,7 @@ use super::batches::Batches;
 use super::connection::{Connection, Probing};
 use super::{Outlet, Shard, Transmit};
 use crate::api::Event;
+use crate::bandwidth::ProbeId;
 use crate::pacing::Overflow;
 use crate::packet::Packet;
 
@@ -72,14 +73,33 @@ impl Shard {
 
     /// Where a picture is given up, perhaps nothing is sent that could be answered: a packet of padding finds out when the line is back.
     fn call(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+        let given_up = self.connections.get(index).is_some_and(|connection| {
+            let mut streams = connection.outgoing.iter();
+            streams.any(|(stream, _)| stream.kind == MediaKind::Video && stream.target().is_none())
+        });
+        if given_up {
+            self.pad(now, index, None, 1, out);
+        }
+    }
+
+    /// Sends at least so many bytes of padding. Returns how many; 0 where nothing can be sent.
+    fn pad(
+        &mut self,
+        now: Instant,
+        index: usize,
+        probe: Option<ProbeId>,
+        bytes: usize,
+        out: &mut dyn Outlet,
+    ) -> usize {
         let Self {
+            config,
             connections,
             scratch,
             sizes,
             ..
         } = self;
         let Some(connection) = connections.get_mut(index) else {
-            return;
+            return 0;
         };
         let consents = connection.consents(now);
         let Connection {
@@ -88,17 +108,24 @@ impl Shard {
             keys,
             ..
         } = &mut **connection;
-        let paused = outgoing
+        let mut videos = outgoing
             .iter_mut()
-            .find(|(stream, _)| stream.kind == MediaKind::Video && stream.target().is_none());
-        let (Some((stream, _)), Some(keys), true) = (paused, keys, consents) else {
-            return;
+            .filter(|(stream, _)| stream.kind == MediaKind::Video);
+        let stream = videos.find(|(stream, _)| stream.gives_feedback());
+        let (Some((stream, _)), Some(keys), true) = (stream, keys, consents) else {
+            return 0;
         };
         let buffer = Sendable::new(scratch, sizes);
-        if stream.padding(buffer.bytes, &keys.sealer, bandwidth, None, now) {
-            buffer.sizes.push(buffer.bytes.len());
-            buffer.transmit(connection, out);
+        while buffer.bytes.len() < bytes {
+            let before = buffer.bytes.len();
+            if !stream.padding(buffer.bytes, &keys.sealer, bandwidth, probe, now) {
+                break;
+            }
+            buffer.sizes.push(buffer.bytes.len() - before);
         }
+        config.metrics.probe_packets.add(buffer.sizes.len());
+        buffer.transmit(connection, out);
+        buffer.bytes.len()
     }
 
     /// Something new is known of a line.
@@ -153,61 +180,30 @@ impl Shard {
 
     /// Sends the next burst of a measurement.
     fn probe(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
-        let Self {
-            config,
-            connections,
-            scratch,
-            sizes,
-            ..
-        } = self;
-        let Some(connection) = connections.get_mut(index) else {
+        let Some(probing) = self
+            .connections
+            .get_mut(index)
+            .and_then(|connection| connection.probing.as_mut())
+            .filter(|probing| probing.next <= now)
+        else {
             return;
         };
-        let consents = connection.consents(now);
-        let Connection {
-            probing,
-            outgoing,
-            bandwidth,
-            keys,
-            ..
-        } = &mut **connection;
-        let Some(measured) = probing.as_mut().filter(|probing| probing.next <= now) else {
+        let probe = probing.probe;
+        let passed = now.saturating_duration_since(probing.begun) + BURST;
+        let due = (probe.rate as f64 / 8.0 * passed.as_secs_f64()) as usize;
+        let missing = due.min(probe.bytes).saturating_sub(probing.sent);
+        probing.next = now + BURST;
+        let sent = self.pad(now, index, Some(probe.id), missing, out);
+        let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        let stream = outgoing
-            .iter_mut()
-            .find(|(stream, _)| stream.gives_feedback() && stream.kind == MediaKind::Video);
-        let (Some((stream, _)), Some(keys), true) = (stream, keys, consents) else {
-            *probing = None;
-            return;
-        };
-        let buffer = Sendable::new(scratch, sizes);
-        let passed = now.saturating_duration_since(measured.begun) + BURST;
-        let due = (measured.probe.rate as f64 / 8.0 * passed.as_secs_f64()) as usize;
-        let due = due.min(measured.probe.bytes);
-        while measured.sent < due {
-            let before = buffer.bytes.len();
-            if !stream.padding(
-                buffer.bytes,
-                &keys.sealer,
-                bandwidth,
-                Some(measured.probe.id),
-                now,
-            ) {
-                // Its cipher has no more numbers: it is over.
-                measured.sent = measured.probe.bytes;
-                break;
+        if let Some(probing) = &mut connection.probing {
+            probing.sent += sent;
+            // Media counts too; where nothing can be sent it is over.
+            if probing.sent >= probe.bytes || sent == 0 && missing > 0 {
+                connection.probing = None;
             }
-            let size = buffer.bytes.len() - before;
-            buffer.sizes.push(size);
-            measured.sent += size;
         }
-        measured.next = now + BURST;
-        if measured.sent >= measured.probe.bytes {
-            *probing = None;
-        }
-        config.metrics.probe_packets.add(buffer.sizes.len());
-        buffer.transmit(connection, out);
     }
 }
 

@@ -1,0 +1,63 @@
+//! A packet as its viewer gets it, before it is sealed.
+
+use super::rewrite::Place;
+use super::{Chosen, Outgoing};
+use crate::packet::Packet;
+use crate::rtp::extension::{self, Carried, Own};
+use crate::rtp::red;
+
+/// The fields of a header that are not the same in all packets of a stream.
+pub(super) struct Head {
+    pub(super) padding: bool,
+    pub(super) marker: bool,
+    pub(super) pt: u8,
+    pub(super) index: u64,
+    pub(super) timestamp: u32,
+    pub(super) ssrc: u32,
+    pub(super) with_mid: bool,
+    /// Transport-wide number.
+    pub(super) number: Option<u16>,
+}
+
+impl Head {
+    /// Appends the header; returns its length.
+    pub(super) fn write(&self, out: &mut Vec<u8>, stream: &Outgoing, carried: &Carried) -> usize {
+        let start = out.len();
+        out.push(0x80 | u8::from(self.padding) << 5);
+        out.push(u8::from(self.marker) << 7 | self.pt);
+        out.extend_from_slice(&((self.index & 0xffff) as u16).to_be_bytes());
+        out.extend_from_slice(&self.timestamp.to_be_bytes());
+        out.extend_from_slice(&self.ssrc.to_be_bytes());
+        let own = Own {
+            mid: self.with_mid.then_some(stream.mid.as_str()),
+            transport_cc: self.number,
+        };
+        if extension::write(out, &stream.extensions, carried, own) {
+            out[start] |= 0x10;
+        }
+        out.len() - start
+    }
+}
+
+/// Appends the payload with the viewer's picture numbers.
+pub(super) fn append(out: &mut Vec<u8>, packet: &Packet, payload: &[u8], place: Place) {
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if let Some(picture) = &packet.picture {
+        picture.write(place.shift, &mut out[start..]);
+    }
+}
+
+/// RED goes to viewers who agreed on it and whose line is wide enough; the others get its primary block.
+pub(super) fn payload_for<'a>(chosen: &Chosen, packet: &'a Packet, once: bool) -> Option<(u8, &'a [u8])> {
+    let payload = packet.payload();
+    if !packet.red {
+        return Some((chosen.pt, payload));
+    }
+    let (named, primary) = red::primary(payload)?;
+    match chosen.red_pt {
+        // The blocks name the publisher's payload type: only where both sides use the same is it passed on.
+        Some(red_pt) if !once && named == chosen.pt => Some((red_pt, payload)),
+        _ => Some((chosen.pt, primary)),
+    }
+}
