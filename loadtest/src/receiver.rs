@@ -1,5 +1,5 @@
 //! A receiving end that is only as heavy as it has to be, so that a thousand fit one core: one socket, ICE, DTLS and SRTP of the `rtc`
-//! crates, and the chain of [`Meters`]. It takes H264 and Opus and sends reports, nothing else.
+//! crates, and the [`Meters`]. It takes H264 and Opus and sends reports, nothing else.
 //!
 //! Where [`Meters::verify`] says so, every packet is decrypted and authenticated. Otherwise packets are counted by what is in
 //! clear under SRTP (the RTP header, RFC 3711 §3.1), and only what is sent again is opened: its payload says what it repeats.
@@ -7,6 +7,7 @@
 mod drive;
 mod ice;
 mod keys;
+mod reports;
 mod sdp;
 mod session;
 

@@ -24,7 +24,7 @@ pub struct Arrival {
     pub timestamp: u32,
     /// Marker bit: the last packet of a frame.
     pub marker: bool,
-    /// A decoder can begin with this packet's frame.
+    /// A decoder can begin with this packet's frame. It says nothing of sound.
     pub key: bool,
     /// Length of the payload in bytes; 0 is padding only.
     pub bytes: usize,

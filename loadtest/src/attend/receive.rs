@@ -25,7 +25,7 @@ use crate::peer::inspect::{self, Inspect, Inspector, Outbox};
 /// Next to the wire.
 const UNWRAP_SLOT: usize = 6_500;
 /// SSRC of a receiver that sends nothing, as in Chromium.
-const SENDER: u32 = 1;
+pub(crate) const SENDER: u32 = 1;
 /// Streams of one connection; what is beyond is not measured.
 const STREAMS_MAX: usize = 64;
 
@@ -83,13 +83,43 @@ impl Meters {
         }
     }
 
-    /// A chain that measures into these meters.
+    /// A packet came; what is to be asked for.
+    pub fn arrive(&self, now: Instant, ssrc: u32, arrival: Arrival) -> Vec<Box<dyn rtc::rtcp::Packet>> {
+        let mut asks: Vec<Box<dyn rtc::rtcp::Packet>> = Vec::new();
+        let mut meters = self.lock();
+        let Some(meter) = meters.get_mut(&ssrc) else {
+            return asks;
+        };
+        meter.arrive(now, arrival);
+        let missing = meter.missing(now);
+        if !missing.is_empty() {
+            asks.push(Box::new(TransportLayerNack {
+                sender_ssrc: SENDER,
+                media_ssrc: ssrc,
+                nacks: nack_pairs_from_sequence_numbers(&missing),
+            }));
+        }
+        if meter.wants_key(now) {
+            asks.push(Box::new(PictureLossIndication {
+                sender_ssrc: SENDER,
+                media_ssrc: ssrc,
+            }));
+        }
+        asks
+    }
+
+    /// A chain that measures into these meters; for packets that are opened it makes reports too.
     #[must_use]
     pub fn chain(&self) -> Registry {
-        Registry::new()
+        let registry = if self.verify() {
+            Registry::new()
+                .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
+                .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
+        } else {
+            Registry::new()
+        };
+        registry
             .with(Slot::from(UNWRAP_SLOT), Inspector::new(Unwrap::default()))
-            .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
-            .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
             .with(
                 Slot::from(inspect::LAST),
                 Inspector::new(Count {
@@ -158,37 +188,16 @@ struct Count {
 
 impl Count {
     fn count(&mut self, now: Instant, packet: &rtc::rtp::Packet, repair: bool, out: &mut Outbox) {
-        let mut meters = self.meters.lock();
         let header = &packet.header;
-        let Some(meter) = meters.get_mut(&header.ssrc) else {
-            return;
+        let arrival = Arrival {
+            sequence: header.sequence_number,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            key: h264::look(&packet.payload).key,
+            bytes: packet.payload.len(),
+            repair,
         };
-        let video = meter.is_video();
-        meter.arrive(
-            now,
-            Arrival {
-                sequence: header.sequence_number,
-                timestamp: header.timestamp,
-                marker: header.marker,
-                key: video && h264::look(&packet.payload).key,
-                bytes: packet.payload.len(),
-                repair,
-            },
-        );
-        let missing = meter.missing(now);
-        if !missing.is_empty() {
-            let ask = TransportLayerNack {
-                sender_ssrc: SENDER,
-                media_ssrc: header.ssrc,
-                nacks: nack_pairs_from_sequence_numbers(&missing),
-            };
-            out.rtcp(now, ask);
-        }
-        if meter.wants_key(now) {
-            let ask = PictureLossIndication {
-                sender_ssrc: SENDER,
-                media_ssrc: header.ssrc,
-            };
+        for ask in self.meters.arrive(now, header.ssrc, arrival) {
             out.rtcp(now, ask);
         }
     }

@@ -30,11 +30,11 @@ pub struct Outbox(VecDeque<TaggedPacket>);
 
 impl Outbox {
     /// Sends an RTCP packet.
-    pub fn rtcp(&mut self, now: Instant, packet: impl rtc::rtcp::Packet + 'static) {
+    pub fn rtcp(&mut self, now: Instant, packet: Box<dyn rtc::rtcp::Packet>) {
         self.0.push_back(TaggedPacket {
             now,
             transport: TransportContext::default(),
-            message: AttributedPacket::new(Packet::Rtcp(vec![Box::new(packet)])),
+            message: AttributedPacket::new(Packet::Rtcp(vec![packet])),
         });
     }
 }

@@ -10,18 +10,18 @@ use rtc::interceptor::{AttributedPacket, BoxedInterceptor, Packet, StreamInfo, T
 use rtc::rtcp;
 use rtc::rtp;
 use rtc::shared::TransportContext;
-use rtc::shared::marshal::{MarshalSize as _, Unmarshal as _};
+use rtc::shared::marshal::Unmarshal as _;
 use webrtc::peer_connection::RTCPeerConnectionState as State;
 
 use super::ice::{Ice, is_stun};
 use super::keys::{Dtls, Keys, Passport};
+use super::reports::{Clear, Reports};
 use super::sdp::{Credentials, Description};
+use crate::attend::meter::Arrival;
 use crate::attend::receive::Meters;
 
 /// Nothing was heard for so long: the line is called lost.
 const SILENT_AFTER: Duration = Duration::from_secs(4);
-/// Stands for a payload that was not opened.
-static SEALED: [u8; 2_048] = [0; 2_048];
 
 /// See the module.
 pub(super) struct Session {
@@ -33,6 +33,12 @@ pub(super) struct Session {
     streams: HashMap<u32, StreamInfo>,
     /// SSRCs of what is sent again.
     repeats: HashSet<u32>,
+    /// The id of the transport's numbers in packets.
+    transport_id: Option<u16>,
+    /// Of packets that are not opened.
+    reports: Reports,
+    /// What is to be asked for.
+    asks: Vec<Box<dyn rtcp::Packet>>,
     link: Option<Link>,
     keys: Option<Keys>,
     heard: Instant,
@@ -59,6 +65,9 @@ impl Session {
             chain: Box::new(meters.chain().build()),
             streams: HashMap::new(),
             repeats: HashSet::new(),
+            transport_id: None,
+            reports: Reports::new(now),
+            asks: Vec::new(),
             link: None,
             keys: None,
             heard: now,
@@ -82,6 +91,8 @@ impl Session {
             }
         }
         self.repeats = streams.values().filter_map(|info| info.ssrc_rtx).collect();
+        let extension = |info: &StreamInfo| info.rtp_header_extensions.first().map(|it| it.id);
+        self.transport_id = streams.values().find_map(extension);
         self.streams = streams;
         if self.link.is_none() {
             let crypto = Arc::clone(&self.passport.crypto);
@@ -190,28 +201,22 @@ impl Session {
         let packet = if matches!(datagram.get(1), Some(192..=223)) {
             let opened = keys.opener.decrypt_rtcp(datagram);
             let Ok(reports) = opened.and_then(|it| rtcp::packet::unmarshal(&mut it.freeze())) else {
-                self.meters.unopened();
-                return;
+                return self.meters.unopened();
             };
+            for report in reports.iter().filter_map(|one| one.as_any().downcast_ref()) {
+                self.reports.heard(now, report);
+            }
             Packet::Rtcp(reports)
         } else {
-            let Ok(header) = rtp::Header::unmarshal(&mut &*datagram) else {
-                return;
-            };
-            // What is sent again says in its payload what it repeats.
-            if self.meters.verify() || self.repeats.contains(&header.ssrc) {
-                let opened = keys.opener.decrypt_rtp_with_header(datagram, &header);
-                let Ok(packet) = opened.and_then(|it| rtp::Packet::unmarshal(&mut it.freeze())) else {
-                    self.meters.unopened();
-                    return;
-                };
-                Packet::Rtp(packet)
-            } else {
-                let around = header.marshal_size() + keys.tag;
-                let length = datagram.len().saturating_sub(around).min(SEALED.len());
-                let payload = Bytes::from_static(&SEALED).slice(..length);
-                Packet::Rtp(rtp::Packet { header, payload })
+            if !self.meters.verify() && self.counted(now, datagram) {
+                return self.hear(now);
             }
+            let Some(keys) = &mut self.keys else { return };
+            let opened = keys.opener.decrypt_rtp(datagram);
+            let Ok(packet) = opened.and_then(|it| rtp::Packet::unmarshal(&mut it.freeze())) else {
+                return self.meters.unopened();
+            };
+            Packet::Rtp(packet)
         };
         self.hear(now);
         let came = TaggedPacket {
@@ -222,6 +227,33 @@ impl Session {
         // The chain refuses nothing.
         let _ = self.chain.handle_read(came);
         while self.chain.poll_read().is_some() {}
+    }
+
+    /// Counts a packet by what is in clear; `false` when it has to be opened: what is sent again says inside what it repeats.
+    fn counted(&mut self, now: Instant, datagram: &[u8]) -> bool {
+        let Some(clear) = Clear::read(datagram, self.transport_id) else {
+            return true;
+        };
+        if let Some(number) = clear.transport {
+            self.reports.transported(now, number);
+        }
+        if self.repeats.contains(&clear.ssrc) {
+            return false;
+        }
+        if self.streams.contains_key(&clear.ssrc) {
+            self.reports.came(clear.ssrc, clear.sequence);
+        }
+        let tag = self.keys.as_ref().map_or(0, |keys| keys.tag);
+        let arrival = Arrival {
+            sequence: clear.sequence,
+            timestamp: clear.timestamp,
+            marker: clear.marker,
+            key: false,
+            bytes: datagram.len().saturating_sub(clear.header + tag),
+            repair: false,
+        };
+        self.asks.extend(self.meters.arrive(now, clear.ssrc, arrival));
+        true
     }
 
     /// Puts what is to leave into the queue: the chain's reports, and the handshake.
@@ -238,13 +270,21 @@ impl Session {
             // The chain refuses nothing.
             let _ = self.chain.handle_timeout(now);
         }
-        while let Some(message) = self.chain.poll_write() {
-            let Packet::Rtcp(reports) = message.message.packet else {
-                continue;
-            };
-            let sealed = rtcp::packet::marshal(&reports).and_then(|plain| keys.sealer.encrypt_rtcp(&plain));
+        let mut send = |reports: &[Box<dyn rtcp::Packet>]| {
+            let sealed = rtcp::packet::marshal(reports).and_then(|plain| keys.sealer.encrypt_rtcp(&plain));
             if let Ok(sealed) = sealed {
                 self.out.push_back((to, sealed.freeze()));
+            }
+        };
+        while let Some(message) = self.chain.poll_write() {
+            if let Packet::Rtcp(reports) = message.message.packet {
+                send(&reports);
+            }
+        }
+        if !self.meters.verify() {
+            self.asks.extend(self.reports.due(now));
+            for ask in self.asks.drain(..) {
+                send(&[ask]);
             }
         }
     }
