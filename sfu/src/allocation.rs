@@ -98,6 +98,12 @@ pub(crate) fn appetite(tracks: &[Wanted]) -> u64 {
         .sum()
 }
 
+/// What the chosen layers take, in bits per second.
+pub(crate) fn rate(tracks: &[Wanted], chosen: &[Option<u8>]) -> u64 {
+    let of = |(track, layer): (&Wanted, &Option<u8>)| track.ladder().rate(*layer);
+    tracks.iter().zip(chosen).map(of).sum()
+}
+
 /// Decides; `chosen` has a place for each track. `None` as budget is a line nothing is known of: everything is sent at its best.
 /// A track none of whose layers flows keeps what was decided before.
 pub(crate) fn allocate(budget: Option<u64>, tracks: &[Wanted], chosen: &mut [Option<u8>]) {

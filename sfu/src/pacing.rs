@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Sent faster than the estimate, so that the pacer itself does not hold a stream back that fits.
-const HEADROOM: f64 = 1.5;
 /// Sent at once before anything waits: a usual frame passes whole.
 const BURST_TIME: f64 = 0.04;
 const BURST_LEAST: f64 = 12_000.0;
@@ -38,9 +36,9 @@ impl<T> Pacer<T> {
         }
     }
 
-    /// Whether a packet has to wait, on a line that takes `estimate` bits per second.
-    pub(crate) fn full(&mut self, now: Instant, estimate: u64) -> bool {
-        !self.waiting.is_empty() || self.over(now, estimate)
+    /// Whether a packet has to wait, where `pace` bits per second are sent.
+    pub(crate) fn full(&mut self, now: Instant, pace: u64) -> bool {
+        !self.waiting.is_empty() || self.over(now, pace)
     }
 
     /// So many bytes were sent.
@@ -66,8 +64,8 @@ impl<T> Pacer<T> {
     }
 
     /// What may be sent now of what waits; call [`Self::sent`] for it, and again until there is nothing.
-    pub(crate) fn next(&mut self, now: Instant, estimate: u64) -> Option<T> {
-        if self.over(now, estimate) {
+    pub(crate) fn next(&mut self, now: Instant, pace: u64) -> Option<T> {
+        if self.over(now, pace) {
             self.due = (!self.waiting.is_empty()).then(|| now + STEP);
             return None;
         }
@@ -88,8 +86,8 @@ impl<T> Pacer<T> {
         self.due
     }
 
-    fn over(&mut self, now: Instant, estimate: u64) -> bool {
-        let pace = (estimate as f64 * HEADROOM).max(SLOWEST) / 8.0;
+    fn over(&mut self, now: Instant, pace: u64) -> bool {
+        let pace = (pace as f64).max(SLOWEST) / 8.0;
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.at = now;
         self.debt = (self.debt - passed * pace).max(0.0);
@@ -110,7 +108,7 @@ mod tests {
 
     /// Sends packets of 1,000 bytes: `burst` at once and one each millisecond after that, for a second.
     /// The bytes that left in each 10 ms, and whether anything was given up.
-    fn run(estimate: u64, burst: usize, steady: usize) -> (Vec<usize>, bool) {
+    fn run(pace: u64, burst: usize, steady: usize) -> (Vec<usize>, bool) {
         let start = Instant::now();
         let mut pacer = Pacer::new(start);
         let mut left = vec![0; 100];
@@ -118,7 +116,7 @@ mod tests {
         for ms in 0..1_000u64 {
             let now = start + Duration::from_millis(ms);
             let slot = (ms / 10) as usize;
-            while let Some(bytes) = pacer.next(now, estimate) {
+            while let Some(bytes) = pacer.next(now, pace) {
                 pacer.sent(bytes);
                 left[slot] += bytes;
             }
@@ -128,7 +126,7 @@ mod tests {
                 usize::from(ms % 10 < steady as u64)
             };
             for _ in 0..fresh {
-                if pacer.full(now, estimate) {
+                if pacer.full(now, pace) {
                     lost |= pacer.hold(now, 1_000).is_err();
                 } else {
                     pacer.sent(1_000);
@@ -141,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_keyframe_leaves_at_the_pace_of_the_line() {
-        let (left, lost) = run(1_000_000, 60, 0);
+        let (left, lost) = run(1_500_000, 60, 0);
         assert!(!lost);
         assert_eq!(left.iter().sum::<usize>(), 60_000);
         assert!(left[0] <= 14_000, "{}", left[0]);
@@ -153,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_fits_does_not_wait() {
-        let (left, lost) = run(3_000_000, 10, 2);
+        let (left, lost) = run(4_500_000, 10, 2);
         assert!(!lost);
         assert_eq!(left[0], 11_000);
         assert!(left[1..].iter().all(|bytes| *bytes == 2_000), "{left:?}");
@@ -161,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_never_fits_is_given_up() {
-        let (left, lost) = run(200_000, 50, 5);
+        let (left, lost) = run(300_000, 50, 5);
         assert!(lost);
         // 300 kbit/s for a second, and the burst.
         let sum: usize = left.iter().sum();

@@ -22,6 +22,11 @@ const PRIORITY: u8 = 100;
 const UNKNOWN: u64 = 600_000;
 /// A narrower line gets sound once, not twice (RED): there its room is for the picture.
 const TWICE: u64 = 250_000;
+/// Without any feedback for so long a viewer is taken for one that gives none.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Videos are sent at this share of the estimate, and of what was decided on: a pacer is for keyframes, it does not choose layers.
+const PACE_PERCENT: u64 = 150;
+const SENT_PERCENT: u64 = 125;
 /// Room beyond what is wanted that is still worth looking for.
 const APPETITE_PERCENT: u64 = 130;
 /// See [`keep_pictures`].
@@ -74,11 +79,13 @@ impl Shard {
         for (stream, _) in sounds.filter(|(stream, _)| stream.kind == MediaKind::Audio) {
             stream.once(once);
         }
-        let measured = estimate.is_some() || connection.gives_feedback();
-        let budget = measured.then(|| estimate.unwrap_or(UNKNOWN).saturating_sub(sound));
+        let budget = budget(now, connection).map(|budget| budget.saturating_sub(sound));
         allocation::allocate(budget, wanted, decided);
         keep_pictures(now, connection, wanted, decided);
-        connection.allocate_at = measured.then(|| line::decide_again(now));
+        let sent = allocation::rate(wanted, decided) + sound;
+        connection.pace =
+            estimate.map(|estimate| (estimate * PACE_PERCENT / 100).max(sent * SENT_PERCENT / 100));
+        connection.allocate_at = (count > 0).then(|| line::decide_again(now));
         let up = connection.phase == Phase::Up;
         for (at, layer) in places.iter().zip(chosen).take(count) {
             let Some((stream, id)) = self.connections[index].outgoing.get_mut(*at) else {
@@ -99,6 +106,20 @@ impl Shard {
     }
 }
 
+/// What a viewer's line is taken to carry; `None` where nothing tells, because the viewer gives no feedback, whatever it agreed on.
+fn budget(now: Instant, connection: &mut Connection) -> Option<u64> {
+    if let Some(estimate) = connection.bandwidth.estimate() {
+        return Some(estimate);
+    }
+    if !connection.gives_feedback() {
+        return None;
+    }
+    let up = connection.phase == Phase::Up;
+    let since = up.then(|| *connection.waiting_since.get_or_insert(now));
+    let patient = since.is_none_or(|since| now.saturating_duration_since(since) < PATIENCE);
+    patient.then_some(UNKNOWN)
+}
+
 /// A picture is only given up when the line carried not even its least layer for a while: an estimate may be wrong for a moment.
 fn keep_pictures(now: Instant, connection: &mut Connection, wanted: &[Wanted], chosen: &mut [Option<u8>]) {
     let starves = |wanted: &Wanted, chosen: &Option<u8>| wanted.now.is_some() && chosen.is_none();
@@ -108,7 +129,8 @@ fn keep_pictures(now: Instant, connection: &mut Connection, wanted: &[Wanted], c
         return;
     }
     let since = *connection.starved.get_or_insert(now);
-    if now.saturating_duration_since(since) >= STARVING {
+    let known = connection.bandwidth.estimate().is_some();
+    if known && now.saturating_duration_since(since) >= STARVING {
         return;
     }
     for (wanted, chosen) in wanted.iter().zip(chosen) {

@@ -79,10 +79,14 @@ pub(super) struct Connection {
     pub(super) bandwidth: Bandwidth,
     /// Packets of its videos that wait for its line.
     pub(super) pacer: Pacer<(u32, Arc<Packet>)>,
+    /// What its videos are sent at, in bits per second, once something is known of its line.
+    pub(super) pace: Option<u64>,
     /// A measurement of its line that is being sent.
     pub(super) probing: Option<Probing>,
     /// When its layers are decided on again.
     pub(super) allocate_at: Option<Instant>,
+    /// Since when its line is waited to answer.
+    pub(super) waiting_since: Option<Instant>,
     /// Since when its line carries not even the least of what it gets.
     pub(super) starved: Option<Instant>,
     /// Whether it was said that all its pictures are given up.
@@ -124,8 +128,10 @@ impl Connection {
             outgoing: Vec::new(),
             bandwidth: Bandwidth::new(now),
             pacer: Pacer::new(now),
+            pace: None,
             probing: None,
             allocate_at: None,
+            waiting_since: None,
             starved: None,
             sound_only: false,
             wishes: Vec::new(),

@@ -154,10 +154,10 @@ impl Shard {
         if connection.pacer.deadline().is_none_or(|due| due > now) {
             return;
         }
-        let estimate = connection.bandwidth.estimate().unwrap_or(u64::MAX);
+        let pace = connection.pace.unwrap_or(u64::MAX);
         let mut buffer = Sendable::new(scratch, sizes);
         let mut touched = None;
-        while let Some((ssrc, packet)) = connection.pacer.next(now, estimate) {
+        while let Some((ssrc, packet)) = connection.pacer.next(now, pace) {
             // What waited does not wait again, so it cannot overflow.
             let _ = write(connection, ssrc, std::iter::once(&packet), true, now, &mut buffer);
             touched = Some(ssrc);
@@ -223,6 +223,7 @@ pub(super) fn write<'a>(
         outgoing,
         bandwidth,
         pacer,
+        pace,
         probing,
         ..
     } = connection;
@@ -232,16 +233,14 @@ pub(super) fn write<'a>(
     let Some(keys) = keys.as_ref().filter(|_| consents) else {
         return Ok(stream.layers());
     };
-    let estimate = bandwidth
-        .estimate()
-        .filter(|_| !paced && stream.kind == MediaKind::Video);
+    let pace = pace.filter(|_| !paced && stream.kind == MediaKind::Video);
     for packet in packets {
         if stream.switches_by(packet) {
             // What waits of the layer before would only delay the one that fits.
             pacer.retain(|(other, waiting)| *other != ssrc || waiting.layer == packet.layer);
         }
-        if let Some(estimate) = estimate
-            && pacer.full(now, estimate)
+        if let Some(pace) = pace
+            && pacer.full(now, pace)
         {
             pacer.hold(now, (ssrc, Arc::clone(packet)))?;
             continue;
