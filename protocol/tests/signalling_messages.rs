@@ -116,6 +116,7 @@ fn report() -> Report {
         camera_works: Some(true),
         microphone_works: None,
         transport: Some(protocol::media::Transport::Udp),
+        delayed_ms: None,
     }
 }
 

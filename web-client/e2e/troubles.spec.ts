@@ -250,6 +250,7 @@ function crowd(index: number): Peer {
       camera_works: index % 5 !== 0,
       microphone_works: true,
       transport: "udp",
+      delayed_ms: null,
     },
     tracks: [],
   };

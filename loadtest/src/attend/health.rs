@@ -57,6 +57,7 @@ impl Health {
             camera_works: sends.then_some(true),
             microphone_works: sends.then_some(true),
             transport: None,
+            delayed_ms: None,
         }
     }
 }

@@ -137,4 +137,6 @@ pub struct Report {
     pub microphone_works: Option<bool>,
     /// What its media runs over; absent when it does not say.
     pub transport: Option<Transport>,
+    /// How far behind it plays the lesson by HLS, because its network lets no media through, in ms; absent when it does not.
+    pub delayed_ms: Option<u32>,
 }

@@ -97,6 +97,7 @@ impl Room {
                 report.sees,
                 report.camera_works,
                 report.microphone_works,
+                report.delayed_ms.is_some(),
             )
         };
         let wait = if told(&member.report) == told(&report) {

@@ -1,9 +1,14 @@
 import type { Peer } from "../generated/signal/Peer";
+import { api } from "../api/client";
+import { systemClock } from "../live/clock";
 import type { Devices } from "../live/devices";
+import { Fallback } from "../live/fallback";
 import type { LiveSession } from "../live/live-session";
 import { materialOf, selfOf, stageOf, teacherOf, trackOf } from "../live/room-state";
+import type { DelayedLesson } from "../player/delayed-lesson";
 import { duration } from "../words/format";
 import { h, setText, show, type View } from "./dom";
+import { delayedKeys, pictureKey } from "./delayed-keys";
 import { Foot } from "./foot";
 import { Screen, Sounds } from "./screen";
 import { fill, words } from "./words";
@@ -36,6 +41,11 @@ export class LessonView implements View {
   #deafSince: number | null = null;
   #failedAt = 0;
   #loud: ReadonlySet<string> = new Set();
+  readonly #fallback: Fallback;
+  #delayed: DelayedLesson | null = null;
+  #fetching = false;
+  #closed = false;
+  #lagShown = 0;
 
   constructor(session: LiveSession, devices: Devices) {
     this.#session = session;
@@ -61,7 +71,13 @@ export class LessonView implements View {
       this.#foot.element,
       this.#sounds.element,
     );
+    this.#fallback = new Fallback(systemClock, () => ({
+      live: session.room.get()?.room.lesson.state === "live",
+      line: session.connection.state.get().kind === "up",
+      media: session.media.state.get().kind,
+    }));
     const update = (): void => this.update();
+    for (const screen of this.#screens) screen.onPicture = update;
     this.#undo = [
       session.room.subscribe(update),
       session.media.remote.subscribe(update),
@@ -71,6 +87,7 @@ export class LessonView implements View {
       session.notice.subscribe(update),
       session.soundOnly.subscribe(update),
       devices.state.subscribe(update),
+      this.#fallback.state.subscribe(update),
       this.#followLoud(),
     ];
     this.update();
@@ -82,7 +99,9 @@ export class LessonView implements View {
     const teacher = room === undefined ? undefined : teacherOf(room);
     const self = view === null ? undefined : selfOf(view);
     const guests = room === undefined ? [] : stageOf(room).filter((peer) => peer.id !== view?.self);
+    this.#fallback.look();
     this.#pictures(teacher, guests, self);
+    this.#playDelayed(teacher, guests);
     this.#listen();
     const state = this.#state(teacher);
     setText(this.#status, state.text);
@@ -108,7 +127,7 @@ export class LessonView implements View {
   }
 
   key(event: KeyboardEvent): boolean {
-    this.#sounds.unblock();
+    this.#unblock();
     if (event.key === "l") {
       this.#foot.wake();
       this.#layout = LAYOUTS[(LAYOUTS.indexOf(this.#layout) + 1) % LAYOUTS.length] ?? "beside";
@@ -120,15 +139,90 @@ export class LessonView implements View {
 
   /** A mouse moved or a finger touched. */
   pointer(): void {
-    this.#sounds.unblock();
+    this.#unblock();
     this.#foot.wake();
   }
 
   destroy(): void {
     for (const undo of this.#undo.splice(0)) undo();
+    this.#closed = true;
+    this.#fallback.close();
+    this.#stopDelayed();
     this.#foot.hide();
-    for (const screen of [this.#material, this.#camera, this.#self, ...this.#guests]) screen.destroy();
+    for (const screen of [this.#self, ...this.#screens]) screen.destroy();
     this.#sounds.destroy();
+  }
+
+  /** Those that show what comes in. */
+  get #screens(): Screen[] {
+    return [this.#material, this.#camera, ...this.#guests];
+  }
+
+  #unblock(): void {
+    this.#sounds.unblock();
+    this.#delayed?.unblock();
+  }
+
+  /** While media does not pass the lesson comes by HLS; its pictures lie over the others until those are there again. */
+  #playDelayed(teacher: Peer | undefined, guests: Peer[]): void {
+    const state = this.#fallback.state.get();
+    if (state === "direct") {
+      this.#stopDelayed();
+      return;
+    }
+    if (this.#delayed === null) {
+      void this.#startDelayed();
+      return;
+    }
+    this.#delayed.want(delayedKeys(teacher, guests));
+    const { pictures, moving, lagMs } = this.#delayed.state.get();
+    const over = (screen: Screen, key: string | null): void =>
+      screen.cover(key === null ? null : (pictures.get(key) ?? null));
+    over(this.#material, pictureKey(materialOf(teacher), null));
+    const camera = trackOf(teacher, "camera");
+    over(this.#camera, camera?.muted === true ? null : pictureKey(camera, null));
+    for (const [index, screen] of this.#guests.entries())
+      over(screen, pictureKey(trackOf(guests[index], "camera"), guests[index] ?? null));
+    this.#arrange();
+    const first = this.#session.delayed === null && lagMs !== null;
+    this.#session.delayed = lagMs === null ? null : { lagMs, moving };
+    if (first) void this.#session.report();
+    const covered = this.#screens.filter((screen) => screen.covered);
+    if (state === "returning" && covered.length > 0 && covered.every((screen) => screen.fresh || screen.track === null))
+      this.#fallback.seen();
+  }
+
+  async #startDelayed(): Promise<void> {
+    const lesson = this.#session.room.get()?.room.lesson.id;
+    if (this.#fetching || lesson === undefined) return;
+    this.#fetching = true;
+    try {
+      const player = await import("../player/delayed-lesson");
+      if (this.#closed || this.#fallback.state.get() === "direct") return;
+      this.#delayed = new player.DelayedLesson({
+        clock: systemClock,
+        load: () => api.recording(lesson),
+        serverNow: () => this.#session.serverNow(),
+      });
+      this.element.append(this.#delayed.element);
+      this.#delayed.state.subscribe(() => this.update());
+    } catch {
+      // The player's script did not come: it is asked for again at the next look.
+    } finally {
+      this.#fetching = false;
+    }
+    this.update();
+  }
+
+  #stopDelayed(): void {
+    if (this.#delayed === null) return;
+    for (const screen of this.#screens) screen.cover(null);
+    const delayed = this.#delayed;
+    this.#delayed = null;
+    delayed.close();
+    delayed.element.remove();
+    this.#session.delayed = null;
+    if (!this.#closed) void this.#session.report();
   }
 
   #pictures(teacher: Peer | undefined, guests: Peer[], self: Peer | undefined): void {
@@ -155,12 +249,17 @@ export class LessonView implements View {
     this.#self.show(onStage ? this.#devices.state.get().camera.track : null, words.self);
     show(this.#self.element, onStage);
     this.#self.element.dataset["heard"] = onStage && this.#session.publishing.get().microphoneOpen ? "yes" : "no";
-    show(this.#material.element, this.#material.track !== null);
-    show(this.#camera.element, this.#camera.track !== null);
-    const has = this.#material.track === null ? "camera" : this.#camera.track === null ? "material" : "both";
-    this.element.dataset["has"] = has;
     this.element.dataset["side"] = onStage || guests.length > 0 ? "yes" : "no";
     this.element.dataset["layout"] = this.#layout;
+    this.#arrange();
+  }
+
+  /** Which of the two large pictures are there. */
+  #arrange(): void {
+    show(this.#material.element, this.#material.used);
+    show(this.#camera.element, this.#camera.used);
+    const has = !this.#material.used ? "camera" : !this.#camera.used ? "material" : "both";
+    this.element.dataset["has"] = has;
   }
 
   /** Looks again and again who speaks, while somebody is on stage. */
@@ -181,10 +280,16 @@ export class LessonView implements View {
 
   #listen(): void {
     const sounds = new Map<string, MediaStreamTrack>();
-    for (const { track, media } of this.#session.media.remote.get().values())
-      if (media.kind === "audio") sounds.set(track, media);
+    // The same sound twice, a few seconds apart, is worse than none.
+    if (this.#delayed === null)
+      for (const { track, media } of this.#session.media.remote.get().values())
+        if (media.kind === "audio") sounds.set(track, media);
     this.#sounds.play(sounds);
-    this.#session.soundBlocked = this.#sounds.blocked;
+    this.#session.soundBlocked = this.#soundBlocked;
+  }
+
+  get #soundBlocked(): boolean {
+    return this.#delayed === null ? this.#sounds.blocked : this.#delayed.state.get().blocked;
   }
 
   /** What the middle of the screen says, and whether the picture is dimmed for it. */
@@ -194,9 +299,10 @@ export class LessonView implements View {
     if (line.kind === "lost") return { text: fill(words.lost, { time: since(line.since) }), dim: true };
     if (line.kind !== "up") return { text: words.connecting, dim: true };
     if (this.#session.room.get()?.room.lesson.state !== "live") return { text: words.waitTeacher, dim: false };
-    const media = this.#session.media.state.get();
-    if (media.kind === "disturbed" || media.kind === "failed")
-      return { text: fill(words.restoring, { time: since(media.since) }), dim: true };
+    const down = this.#fallback.downSince;
+    const plays = this.#screens.some((screen) => screen.covered) || this.#delayed?.state.get().moving === true;
+    const lost = this.#session.media.state.get().kind !== "connecting" || this.#camera.hasPicture;
+    if (down !== null && lost && !plays) return { text: fill(words.restoring, { time: since(down) }), dim: true };
     if (teacher === undefined || teacher.presence === "expected") return { text: words.teacherAbsent, dim: false };
     if (teacher.presence === "lost" || teacher.presence === "left") {
       const gone = teacher.since === null ? "" : duration(this.#session.serverNow() - Date.parse(teacher.since));
@@ -212,16 +318,29 @@ export class LessonView implements View {
 
   /** One line in the corner: sound first, then the stage, then what was pressed here. */
   #badgeText(self: Peer | undefined): string {
-    if (this.#sounds.blocked) return words.pressOk;
+    if (this.#soundBlocked) return words.pressOk;
     const deaf = this.#session.health.get()?.hears === false && this.#session.connection.state.get().kind === "up";
     this.#deafSince = deaf ? (this.#deafSince ?? Date.now()) : null;
     if (this.#deafSince !== null && Date.now() - this.#deafSince >= NO_SOUND_MS) return words.noSound;
     if (Date.now() - this.#failedAt < 5_000) return words.notDone;
+    return [this.#ownText(self), this.#lateText()].filter((text) => text !== "").join(" · ");
+  }
+
+  /** What was pressed here, and what the teacher made of it. */
+  #ownText(self: Peer | undefined): string {
     const muted = this.#session.publishing.get().muted;
     if (self?.on_stage === true) return self.silenced ? words.silenced : muted ? words.onStageMuted : words.onStage;
     if (self?.hand !== undefined) return fill(words.handUp, { n: self.hand });
     if (self?.help === true) return words.helpCalled;
     return muted ? words.muted : "";
+  }
+
+  #lateText(): string {
+    const lagMs = this.#delayed?.state.get().lagMs ?? null;
+    if (lagMs === null) return "";
+    // A number that flickers between two draws the eye.
+    if (Math.abs(lagMs / 1000 - this.#lagShown) > 0.8) this.#lagShown = Math.max(1, Math.round(lagMs / 1000));
+    return fill(words.delayed, { n: this.#lagShown });
   }
 
   #act(done: Promise<void>): void {

@@ -7,6 +7,10 @@ export class Screen {
   readonly #still = h("canvas", { hidden: "" });
   readonly #name = h("span", { class: "screen-name" });
   #track: MediaStreamTrack | null = null;
+  #cover: HTMLVideoElement | null = null;
+  #fresh = false;
+  /** Called when the picture of a new track is there. */
+  onPicture: () => void = () => undefined;
 
   constructor(className: string) {
     this.#video.muted = true;
@@ -15,7 +19,32 @@ export class Screen {
 
   /** Whether a picture, moving or still, is on it. */
   get hasPicture(): boolean {
-    return this.#track !== null && (this.#video.videoWidth > 0 || !this.#still.hidden);
+    return this.covered || (this.#track !== null && (this.#video.videoWidth > 0 || !this.#still.hidden));
+  }
+
+  /** Whether a picture of the track itself has come. */
+  get fresh(): boolean {
+    return this.#fresh;
+  }
+
+  /** Whether the lesson by HLS has a picture on it. */
+  get covered(): boolean {
+    return this.#cover !== null && this.#cover.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+  }
+
+  /** Whether anything is on it. */
+  get used(): boolean {
+    return this.#track !== null || this.#cover !== null;
+  }
+
+  /** Lays a video that plays by itself over the picture; null uncovers what is below. */
+  cover(video: HTMLVideoElement | null): void {
+    if (video === this.#cover) return;
+    this.#cover?.remove();
+    this.#cover = video;
+    if (video === null) return;
+    video.setAttribute("aria-label", this.#name.textContent);
+    this.#still.after(video);
   }
 
   /** The track on it. */
@@ -30,6 +59,7 @@ export class Screen {
       this.#video.setAttribute("aria-label", name);
     }
     if (track === this.#track) return;
+    this.#fresh = false;
     if (track === null) {
       this.#still.hidden = true;
       this.#video.srcObject = null;
@@ -38,7 +68,10 @@ export class Screen {
       this.#video.srcObject = new MediaStream([track]);
       void this.#video.play().catch(() => undefined);
       const seen = (): void => {
-        if (this.#track === track) this.#still.hidden = true;
+        if (this.#track !== track) return;
+        this.#still.hidden = true;
+        this.#fresh = true;
+        this.onPicture();
       };
       // Older browsers lack the callback; there the event comes a little early.
       if ("requestVideoFrameCallback" in this.#video) this.#video.requestVideoFrameCallback(seen);
@@ -48,6 +81,7 @@ export class Screen {
   }
 
   destroy(): void {
+    this.cover(null);
     this.#track = null;
     this.#video.srcObject = null;
   }

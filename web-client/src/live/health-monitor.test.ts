@@ -7,6 +7,7 @@ const AROUND: Surroundings = {
     { media: "sound", source: "microphone", flowing: true },
     { media: "picture", source: "camera", flowing: true },
   ],
+  delayed: null,
   soundBlocked: false,
   microphoneLevel: 12,
   cameraWorks: true,
@@ -70,4 +71,15 @@ it("a level follows the ear: silence 0, full scale 100", () => {
   expect(levelOf(new Float32Array(100))).toBe(0);
   expect(levelOf(new Float32Array(100).fill(1))).toBe(100);
   expect(levelOf(new Float32Array(100).fill(0.0316))).toBe(50);
+});
+
+it("tells of a lesson that plays by HLS what plays, and how late", () => {
+  const monitor = new HealthMonitor();
+  const late = monitor.report(null, { ...AROUND, delayed: { lagMs: 2_300, moving: true } });
+  expect(late).toMatchObject({ hears: true, sees: true, delayed_ms: 2_300, transport: null });
+  const stalled = monitor.report(null, { ...AROUND, delayed: { lagMs: 9_000, moving: false } });
+  expect(stalled).toMatchObject({ hears: false, sees: false, delayed_ms: 9_000 });
+  const refused = monitor.report(null, { ...AROUND, soundBlocked: true, delayed: { lagMs: 2_300, moving: true } });
+  expect(refused).toMatchObject({ hears: false, sees: true });
+  expect(monitor.report(null, AROUND).delayed_ms).toBeNull();
 });

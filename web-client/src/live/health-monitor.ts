@@ -72,10 +72,20 @@ export interface Expected {
   flowing: boolean;
 }
 
+/** How a lesson plays that comes by HLS. */
+export interface DelayedHealth {
+  /** How far behind the lesson, in ms. */
+  lagMs: number;
+  /** It plays on. */
+  moving: boolean;
+}
+
 /** What the page knows besides getStats. */
 export interface Surroundings {
   /** The teacher's tracks. */
   expected: readonly Expected[];
+  /** Media does not pass, and the lesson is played by HLS. */
+  delayed: DelayedHealth | null;
   /** The browser refuses to play sound before somebody presses a key. */
   soundBlocked: boolean;
   microphoneLevel: number;
@@ -105,18 +115,34 @@ export class HealthMonitor {
     const heard = sounds.some((track) => grew(before, sample, track.media, (stream) => stream.packets));
     const due = heard || sounds.some((track) => this.#flowed.has(track.media));
     this.#flowed = new Set(expected.map((track) => track.media));
+    const late = around.delayed;
+    if (late !== null)
+      return {
+        ...measured(sample, before, around),
+        hears: sounds.length === 0 ? null : late.moving && !around.soundBlocked,
+        sees: pictures.length === 0 ? null : late.moving,
+        delayed_ms: late.lagMs,
+      };
     return {
+      ...measured(sample, before, around),
       hears: due ? heard && !around.soundBlocked : null,
       sees: pictures.length === 0 ? null : seen || (sample !== null && before !== null && this.#still < STILL_SAMPLES),
-      loss_permille: lossOf(before, sample),
-      rtt_ms: Math.min(65_535, sample?.rttMs ?? 0),
-      frozen_ms: frozenOf(sample),
-      microphone_level: around.microphoneLevel,
-      camera_works: around.cameraWorks,
-      microphone_works: around.microphoneWorks,
-      transport: sample?.transport ?? null,
+      delayed_ms: null,
     };
   }
+}
+
+/** What is the same however the lesson is played. */
+function measured(sample: ConnectionSample | null, before: ConnectionSample | null, around: Surroundings) {
+  return {
+    loss_permille: lossOf(before, sample),
+    rtt_ms: Math.min(65_535, sample?.rttMs ?? 0),
+    frozen_ms: frozenOf(sample),
+    microphone_level: around.microphoneLevel,
+    camera_works: around.cameraWorks,
+    microphone_works: around.microphoneWorks,
+    transport: sample?.transport ?? null,
+  };
 }
 
 function grew(

@@ -5,7 +5,7 @@ import type { ServerMessage } from "../generated/signal/ServerMessage";
 import type { WatchRule } from "../generated/signal/WatchRule";
 import { type Clock, every } from "./clock";
 import type { Devices, LocalSource } from "./devices";
-import { HealthMonitor, sampleOf } from "./health-monitor";
+import { type DelayedHealth, HealthMonitor, sampleOf } from "./health-monitor";
 import { LevelMeter } from "./level-meter";
 import { type Encodings, MediaSession } from "./media-session";
 import { afterChange, fromWelcome, type RoomView, teacherOf } from "./room-state";
@@ -62,6 +62,8 @@ export class LiveSession {
   readonly publishing = new Store<Publishing>({ on: false, microphoneOpen: true, muted: false, cameraOff: false });
   /** The browser refuses to play sound until somebody presses a key; the page sets it. */
   soundBlocked = false;
+  /** How the lesson plays by HLS while media does not pass; the page sets it. */
+  delayed: DelayedHealth | null = null;
   readonly #options: LiveOptions;
   readonly #health = new HealthMonitor();
   readonly #undo: (() => void)[] = [];
@@ -136,6 +138,7 @@ export class LiveSession {
     };
     const report = this.#health.report(sample, {
       expected: this.#expected(),
+      delayed: this.delayed,
       soundBlocked: this.soundBlocked,
       microphoneLevel: this.microphoneLevel(),
       cameraWorks: works("camera"),

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Report } from "../generated/signal/Report";
 import { peer } from "./testing/fake-server";
-import { classroomsOf, filtered, frontOf, hasTrouble, markOf, presentCount } from "./wall";
+import { classroomsOf, filtered, frontOf, hasTrouble, isDelayed, markOf, presentCount } from "./wall";
 
 const report = (changes: Partial<Report>): { report: Report } => ({ report: { ...peer("").report, ...changes } });
 
@@ -18,6 +18,17 @@ it("marks a classroom by what is most urgent", () => {
   expect(markOf(peer("a", report({ sees: false }))).kind).toBe("noPicture");
   expect(markOf(peer("a", report({ loss_permille: 50 }))).kind).toBe("weak");
   expect(markOf(peer("a", report({ camera_works: null }))).kind).toBe("camera");
+});
+
+it("says that a classroom sees the lesson late, while it does", () => {
+  const late = peer("a", { presence: "no_media", ...report({ delayed_ms: 2_500 }) });
+  expect(markOf(late).kind).toBe("delayed");
+  expect(hasTrouble(late)).toBe(false);
+  expect(isDelayed(late)).toBe(true);
+  expect(markOf({ ...late, report: { ...late.report, hears: false } }).kind).toBe("noSound");
+  expect(markOf({ ...late, hand: 1 }).kind).toBe("hand");
+  expect(isDelayed({ ...late, presence: "lost" })).toBe(false);
+  expect(markOf(peer("a", { presence: "no_media" })).kind).toBe("noMedia");
 });
 
 it("counts trouble also below a raised hand", () => {

@@ -6,6 +6,7 @@ export type Mark =
   | { kind: "help" }
   | { kind: "hand"; place: number }
   | { kind: "lost"; since: number | null }
+  | { kind: "delayed" }
   | { kind: "noMedia" }
   | { kind: "noSound" }
   | { kind: "noPicture" }
@@ -36,7 +37,8 @@ export function markOf(peer: Peer): Mark {
       break;
   }
   if (peer.hand !== undefined) return { kind: "hand", place: peer.hand };
-  if (peer.presence === "no_media") return { kind: "noMedia" };
+  if (isDelayed(peer) && peer.report.hears !== false) return { kind: "delayed" };
+  if (peer.presence === "no_media" && !isDelayed(peer)) return { kind: "noMedia" };
   if (peer.report.hears === false) return { kind: "noSound" };
   if (peer.report.sees === false) return { kind: "noPicture" };
   if (peer.report.loss_permille >= WEAK_LOSS_PERMILLE || peer.report.rtt_ms >= WEAK_RTT_MS) return { kind: "weak" };
@@ -44,6 +46,12 @@ export function markOf(peer: Peer): Mark {
   if (trackOf(peer, "microphone")?.muted === true) return { kind: "muted" };
   if (peer.report.camera_works !== true) return { kind: "camera" };
   return { kind: "good" };
+}
+
+/** Whether its network lets no media through, so that it sees the lesson late and cannot come on stage. */
+export function isDelayed(peer: Peer): boolean {
+  const here = peer.presence === "present" || peer.presence === "no_media";
+  return here && peer.report.delayed_ms !== null;
 }
 
 const TROUBLES: ReadonlySet<Mark["kind"]> = new Set<Mark["kind"]>(["help", "lost", "noSound", "noPicture", "weak"]);

@@ -1,4 +1,5 @@
-import Hls, { type ErrorData, Events } from "hls.js";
+import type Hls from "hls.js";
+import type { ErrorData } from "hls.js";
 import { Store } from "../live/store";
 import { correction } from "./correction";
 
@@ -22,6 +23,16 @@ export interface PlaybackState {
   atLive: boolean;
 }
 
+/** How a lesson is played. */
+export interface PlaybackOptions {
+  /** hls.js, the whole of it or its light build, which is enough where every stream has a playlist of its own. */
+  Hls: typeof Hls;
+  /** The recording is still being written. */
+  live: boolean;
+  /** Begin at the end of what is written, and stay there. */
+  atEdge?: boolean;
+}
+
 interface Attached {
   hls: Hls;
   element: HTMLMediaElement;
@@ -42,19 +53,24 @@ export class Playback {
     error: null,
     atLive: false,
   });
-  readonly #live: boolean;
+  readonly #options: PlaybackOptions;
   readonly #followers = new Map<HTMLMediaElement, Attached>();
   #master: Attached | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** `live`: the recording is still being written. */
-  constructor(live: boolean) {
-    this.#live = live;
+  constructor(options: PlaybackOptions) {
+    this.#options = options;
+  }
+
+  /** When what plays now happened, Unix time in ms by the server's clock; null while it is not known. */
+  get playingAt(): number | null {
+    return this.#master?.hls.playingDate?.getTime() ?? null;
   }
 
   /** Plays `url` in `element`, which gives the clock and is the one that sounds. The returned function takes it off. */
   attachMaster(element: HTMLMediaElement, url: string): () => void {
-    const master = this.#attach(element, url);
+    const { atEdge } = this.#options;
+    const master = this.#attach(element, url, atEdge === true ? EDGE : { startPosition: 0 });
     this.#master = master;
     const update = (): void => this.#update();
     const events = [
@@ -80,7 +96,9 @@ export class Playback {
 
   /** Plays `url` in `element` in step with the master. The returned function takes it off. */
   attachFollower(element: HTMLMediaElement, url: string): () => void {
-    const follower = this.#attach(element, url, this.#master?.element.currentTime ?? 0);
+    const at = this.#master?.element.currentTime ?? 0;
+    const startPosition = this.#options.atEdge === true && at === 0 ? EDGE.startPosition : at;
+    const follower = this.#attach(element, url, { startPosition });
     this.#followers.set(element, follower);
     return () => {
       this.#followers.delete(element);
@@ -159,10 +177,11 @@ export class Playback {
     return this.#master === null ? [...this.#followers.values()] : [this.#master, ...this.#followers.values()];
   }
 
-  #attach(element: HTMLMediaElement, url: string, startPosition = 0): Attached {
+  #attach(element: HTMLMediaElement, url: string, from: Partial<typeof EDGE>): Attached {
+    const { Hls, live } = this.#options;
     const hls = new Hls({
-      startPosition,
-      lowLatencyMode: this.#live,
+      ...from,
+      lowLatencyMode: live,
       maxBufferLength: 20,
       maxMaxBufferLength: 60,
       backBufferLength: 60,
@@ -171,9 +190,11 @@ export class Playback {
       playlistLoadPolicy: { default: PATIENT },
       manifestLoadPolicy: { default: PATIENT },
     });
+    // As a setting it would want the distance to the end set too, which the playlist knows better.
+    if ("maxLiveSyncPlaybackRate" in from) hls.config.liveMaxLatencyDurationCount = JUMP_TARGETS;
     const attached: Attached = { hls, element, recoveries: 0 };
-    hls.on(Events.ERROR, (_, data) => this.#failed(attached, data));
-    hls.on(Events.FRAG_BUFFERED, () => {
+    hls.on(Hls.Events.ERROR, (_, data) => this.#failed(attached, data));
+    hls.on(Hls.Events.FRAG_BUFFERED, () => {
       attached.recoveries = 0;
     });
     hls.loadSource(url);
@@ -192,7 +213,7 @@ export class Playback {
   #failed(attached: Attached, data: ErrorData): void {
     if (!data.fatal) return;
     if (attached.recoveries++ < RECOVERIES) {
-      if (data.type === Hls.ErrorTypes.MEDIA_ERROR) attached.hls.recoverMediaError();
+      if (data.type === this.#options.Hls.ErrorTypes.MEDIA_ERROR) attached.hls.recoverMediaError();
       else attached.hls.startLoad();
     } else if (attached === this.#master) {
       this.state.patch({ error: data.details });
@@ -235,11 +256,16 @@ export class Playback {
       timeMs: Math.round(element.currentTime * 1000),
       durationMs: Math.round(duration * 1000),
       bufferedMs: Math.round(buffered * 1000),
-      atLive: this.#live && (hls.liveSyncPosition ?? duration) - element.currentTime < AT_LIVE_S,
+      atLive: this.#options.live && (hls.liveSyncPosition ?? duration) - element.currentTime < AT_LIVE_S,
     };
     if (JSON.stringify(next) !== JSON.stringify(this.state.get())) this.state.set(next);
   }
 }
+
+/** From the end of what is written; falling behind is made good by playing a little faster, or by a jump when it is much. */
+const EDGE = { startPosition: -1, maxLiveSyncPlaybackRate: 1.1 };
+/** So many target durations behind it jumps. */
+const JUMP_TARGETS = 4;
 
 const PATIENT = {
   maxTimeToFirstByteMs: 8_000,

@@ -71,6 +71,9 @@ export const en: Words = {
     stage: "On stage",
     stageEmpty: "Nobody is on stage. Press “Bring on stage” on a tile, or a key from 1 to 9.",
     onStage: "Bring on stage",
+    delayed: "Sees it late: cannot come on stage",
+    delayedWhy:
+      "This classroom's network blocks live media. It sees and hears the lesson some seconds late and cannot come on stage. It is live again by itself as soon as media passes.",
     offStage: "Take off stage",
     hand: "Raise hand",
     lowerHand: "Lower hand",
@@ -136,6 +139,7 @@ export const en: Words = {
     weak: "Weak line",
     noSound: "No sound",
     noPicture: "No picture",
+    delayed: "Delayed",
     noMedia: "Connecting",
     lost: "Gone {{time}}",
     left: "Left",

@@ -40,4 +40,8 @@ microphone_works: boolean | null,
 /**
  * What its media runs over; absent when it does not say.
  */
-transport: Transport | null, };
+transport: Transport | null, 
+/**
+ * How far behind it plays the lesson by HLS, because its network lets no media through, in ms; absent when it does not.
+ */
+delayed_ms: number | null, };

@@ -103,6 +103,7 @@ export function peer(id: string, changes: Partial<Peer> = {}): Peer {
       camera_works: true,
       microphone_works: true,
       transport: "udp",
+      delayed_ms: null,
     },
     tracks: [],
     ...changes,

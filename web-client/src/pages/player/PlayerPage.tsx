@@ -1,5 +1,6 @@
 import { ArrowLeftOutlined } from "@ant-design/icons";
 import { Button, Result } from "antd";
+import Hls from "hls.js";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router";
@@ -31,7 +32,7 @@ function Player({ replay }: { replay: Replay }) {
   const [tracks] = useState(replay.tracks);
   const [masterUrl] = useState(replay.master_url);
   const running = replay.state !== "finished";
-  const playback = useMemo(() => new Playback(running), [running]);
+  const playback = useMemo(() => new Playback({ Hls, live: running }), [running]);
   const state = useStore(playback.state);
   const whole = useRef<HTMLDivElement>(null);
   useTitle(replay.lesson.title);

@@ -1,6 +1,7 @@
 import {
   AudioMutedOutlined,
   CheckCircleOutlined,
+  ClockCircleOutlined,
   DisconnectOutlined,
   EyeInvisibleOutlined,
   LoadingOutlined,
@@ -19,7 +20,7 @@ import { useTranslation } from "react-i18next";
 import { Icon } from "../../components/Icon";
 import { TrackVideo } from "../../components/media";
 import type { Peer } from "../../generated/signal/Peer";
-import { type Mark, markOf } from "../../live/wall";
+import { isDelayed, type Mark, markOf } from "../../live/wall";
 import { duration } from "../../words/format";
 import type { Teach } from "./useTeach";
 
@@ -27,6 +28,7 @@ const ICONS: Record<Mark["kind"], ReactNode> = {
   help: <QuestionCircleFilled />,
   hand: <Icon name="hand" />,
   lost: <DisconnectOutlined />,
+  delayed: <ClockCircleOutlined />,
   noMedia: <LoadingOutlined />,
   noSound: <SoundOutlined />,
   noPicture: <EyeInvisibleOutlined />,
@@ -84,14 +86,20 @@ export function Tile({ peer, media, number, now, live, carryOut, message }: Tile
         {number !== null && <kbd className="tile-key">{number}</kbd>}
         {peer.on_stage && <span className="tile-stage">{t("mark.stage")}</span>}
         <div className="tile-actions">
-          <button
-            type="button"
-            disabled={!live}
-            onClick={() => void carryOut({ do: "stage", peer: peer.id, on: !peer.on_stage })}
-          >
-            {peer.on_stage ? <DownCircleOutlined /> : <UpCircleOutlined />}{" "}
-            {peer.on_stage ? t("live.offStage") : t("live.onStage")}
-          </button>
+          {isDelayed(peer) && !peer.on_stage ? (
+            <span className="tile-why" title={t("live.delayedWhy")}>
+              {t("live.delayed")}
+            </span>
+          ) : (
+            <button
+              type="button"
+              disabled={!live}
+              onClick={() => void carryOut({ do: "stage", peer: peer.id, on: !peer.on_stage })}
+            >
+              {peer.on_stage ? <DownCircleOutlined /> : <UpCircleOutlined />}{" "}
+              {peer.on_stage ? t("live.offStage") : t("live.onStage")}
+            </button>
+          )}
           {peer.on_stage && (
             <button type="button" onClick={() => void carryOut({ do: "silence", peer: peer.id, on: !peer.silenced })}>
               <AudioMutedOutlined /> {peer.silenced ? t("live.unmute") : t("live.mute")}

@@ -1,5 +1,5 @@
 import { LeftOutlined, RightOutlined } from "@ant-design/icons";
-import { Button, Segmented } from "antd";
+import { App, Button, Segmented } from "antd";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useStore } from "../../components/hooks";
@@ -7,7 +7,7 @@ import type { Peer } from "../../generated/signal/Peer";
 import type { WatchRule } from "../../generated/signal/WatchRule";
 import type { LiveSession } from "../../live/live-session";
 import { trackOf } from "../../live/room-state";
-import { filtered, frontOf, presentCount, type WallFilter } from "../../live/wall";
+import { filtered, frontOf, isDelayed, presentCount, type WallFilter } from "../../live/wall";
 import { MessageDialog } from "./MessageDialog";
 import { MarkLabel, Tile } from "./Tile";
 import { type Teach, useShortcuts } from "./useTeach";
@@ -30,6 +30,7 @@ interface WallProps {
 /** The wall of classrooms: each at its place; those with a hand or trouble are also listed in front. */
 export function Wall({ session, classrooms, live, teach }: WallProps) {
   const { t } = useTranslation();
+  const { message: say } = App.useApp();
   const remote = useStore(session.media.remote);
   const [filter, setFilter] = useState<WallFilter>("all");
   const [asked, setPage] = useState(0);
@@ -40,7 +41,10 @@ export function Wall({ session, classrooms, live, teach }: WallProps) {
   const page = Math.min(asked, pages - 1);
   const shown = list.slice(page * perPage, (page + 1) * perPage);
   const front = frontOf(classrooms);
-  const toggle = (peer: Peer): void => void teach.carryOut({ do: "stage", peer: peer.id, on: !peer.on_stage });
+  const toggle = (peer: Peer): void => {
+    if (isDelayed(peer) && !peer.on_stage) void say.info(t("live.delayedWhy"));
+    else void teach.carryOut({ do: "stage", peer: peer.id, on: !peer.on_stage });
+  };
   useWatchedTiles(session, shown);
   useShortcuts({
     ...Object.fromEntries(shown.slice(0, 9).map((peer, index) => [String(index + 1), () => live && toggle(peer)])),
