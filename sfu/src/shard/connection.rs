@@ -147,6 +147,8 @@ impl Connection {
     /// Whether media may be sent to it.
     pub(super) fn consents(&self, now: Instant) -> bool {
         match self.phase {
+            // What went nowhere would look like loss when the peer is back.
+            _ if self.selected.is_none() => false,
             Phase::Up => true,
             Phase::Lost => now.saturating_duration_since(self.last_valid) < CONSENT,
             Phase::Joining | Phase::Closed => false,
