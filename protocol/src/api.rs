@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::id::{ClassroomId, LessonId, SchoolId, TerminalId, UserId};
-use crate::media::{MediaKind, Source};
+use crate::media::{MediaKind, Source, Transport};
 use crate::signal::{LessonState, RecordingState, Role};
 
 /// What a person may do in the district.
@@ -296,6 +296,45 @@ pub struct ReplayTrack {
     pub height: u32,
     /// Where there is media rather than filling: pairs of class time in ms.
     pub spans: Vec<[u64; 2]>,
+}
+
+/// `POST /api/v1/probe`: begins a measurement of the line from here to the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProbeOffer {
+    /// SDP with one video section that only receives.
+    pub sdp: String,
+}
+
+/// A measurement that was begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProbeAnswer {
+    /// Its name in `/api/v1/probe/{id}`.
+    pub id: String,
+    /// SDP. Its candidates are those of one of the server's threads.
+    pub sdp: String,
+    /// Ports of all threads, for UDP and TCP alike.
+    pub ports: Vec<u16>,
+    /// The server takes TCP at these ports too.
+    pub tcp: bool,
+    /// After this time it ends by itself.
+    pub lasts_ms: u32,
+}
+
+/// What was measured so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProbeState {
+    /// What it runs over; absent before media passes.
+    pub transport: Option<Transport>,
+    /// Loss on the way to the client, in 1/1000.
+    pub loss_permille: u16,
+    /// Round trip in ms; 0 is unknown.
+    pub rtt_ms: u16,
+    /// How much the delay differs from packet to packet, in ms.
+    pub jitter_ms: u16,
+    /// Bits per second that pass to the client, as far as was looked for; absent while nothing is known.
+    pub down_bps: Option<u64>,
+    /// It looks for no more than this.
+    pub most_bps: u64,
 }
 
 /// Something that happened, at a moment of the replay.

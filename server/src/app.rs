@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::demo::{self, Seeded};
 use crate::http::{OverTls, redirect, router};
 use crate::metrics::Metrics;
+use crate::probes::Probes;
 use crate::replay::ReplayStore;
 use crate::service::{Rooms, Services, scheduler};
 use crate::store::Store;
@@ -33,6 +34,8 @@ pub struct App {
     pub rooms: Arc<dyn Rooms>,
     /// Recordings to be played.
     pub replays: Arc<ReplayStore>,
+    /// Measurements of lines, where there is an engine.
+    pub probes: Option<Arc<Probes>>,
     /// Metrics.
     pub metrics: Metrics,
     /// The certificate (PEM) of the local authority, where there is one.
@@ -53,6 +56,8 @@ pub struct Media {
     pub rooms: Arc<dyn Rooms>,
     /// Recordings to be played.
     pub replays: Arc<ReplayStore>,
+    /// Measurements of lines, where there is an engine.
+    pub probes: Option<Arc<Probes>>,
     /// Their routes.
     pub routes: Router,
 }
@@ -109,6 +114,7 @@ where
     let Media {
         rooms,
         replays,
+        probes,
         routes,
     } = media(&config, &services).await?;
     services.lessons.attach_rooms(&rooms);
@@ -117,6 +123,7 @@ where
         services,
         rooms,
         replays,
+        probes,
         metrics,
         authority: secure
             .as_ref()

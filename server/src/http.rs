@@ -12,6 +12,7 @@ mod layers;
 mod lessons;
 mod openapi;
 mod pages;
+mod probe;
 mod recordings;
 pub(crate) mod redirect;
 mod router;

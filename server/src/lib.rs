@@ -13,6 +13,7 @@ pub mod live;
 pub mod media;
 pub mod metrics;
 pub mod output;
+pub mod probes;
 pub mod redact;
 pub mod replay;
 pub mod room;

@@ -10,6 +10,7 @@ use crate::app::Media;
 use crate::config::Config;
 use crate::http::{hls, whep, whip};
 use crate::media::recorder;
+use crate::probes::Probes;
 use crate::replay::ReplayStore;
 use crate::rooms::Rooms;
 use crate::service::Services;
@@ -43,6 +44,7 @@ pub async fn start(config: &Config, services: &Services) -> anyhow::Result<Media
         reserve_bytes: u64::from(config.disk_reserve_mib) << 20,
     };
     let metrics = rooms::Metrics::new()?;
+    let probes = Arc::new(Probes::new(engine.clone(), config.tcp));
     let rooms = Rooms::start(services.clone(), engine, events, settings, metrics).await?;
     let replays = Arc::new(ReplayStore::new(recordings));
     let routes = signal::routes(rooms.clone())
@@ -52,6 +54,7 @@ pub async fn start(config: &Config, services: &Services) -> anyhow::Result<Media
     Ok(Media {
         rooms: Arc::new(rooms),
         replays,
+        probes: Some(probes),
         routes,
     })
 }

@@ -49,6 +49,8 @@ pub struct Metrics {
     pub lessons: IntGaugeVec,
     /// Sign-ins and pairings that were refused, by kind.
     pub refused: IntCounterVec,
+    /// Measurements of lines, by whether they were begun.
+    pub probes: IntCounterVec,
 }
 
 impl Metrics {
@@ -77,15 +79,20 @@ impl Metrics {
                 Opts::new("tongke_refused_total", "Sign-ins and pairings that were refused"),
                 &["kind"],
             )?,
+            probes: IntCounterVec::new(
+                Opts::new("tongke_probes_total", "Measurements of lines that were asked for"),
+                &["result"],
+            )?,
             registry,
             descriptions: Vec::new(),
         };
-        let all: [Box<dyn Collector>; 5] = [
+        let all: [Box<dyn Collector>; 6] = [
             Box::new(metrics.http_requests.clone()),
             Box::new(metrics.http_seconds.clone()),
             Box::new(metrics.terminal_streams.clone()),
             Box::new(metrics.lessons.clone()),
             Box::new(metrics.refused.clone()),
+            Box::new(metrics.probes.clone()),
         ];
         metrics.descriptions = register(&metrics.registry, all)?;
         Ok(metrics)

@@ -308,4 +308,8 @@ pub struct PeerStats {
     pub gcm: bool,
     /// What it is sent to over; `None` before a path is known.
     pub transport: Option<Transport>,
+    /// Bits per second its line carries, as far as was looked for; `None` while nothing is known.
+    pub carries: Option<u64>,
+    /// How much the delay to it differs from packet to packet, in ms.
+    pub jitter_ms: u16,
 }

@@ -272,6 +272,11 @@ impl Bandwidth {
         self.reported.loss.unwrap_or(0.0) as f32
     }
 
+    /// How much the delay differs from burst to burst, in ms.
+    pub(crate) fn jitter_ms(&self) -> f64 {
+        self.delay.noise_ms()
+    }
+
     /// Time to the viewer and back; that of feedback, a little long, where no report tells it.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         let answer = self.reported.answer_us.map(Duration::from_micros);

@@ -179,6 +179,15 @@ impl Directory {
         }
     }
 
+    /// See [`crate::Engine::measure`].
+    pub(crate) fn measure(&self, id: PeerId, up_to: u64) -> Commands {
+        let shard = self.peers.get(&id).map(|peer| peer.shard);
+        shard
+            .map(|shard| (shard, Command::Measure { peer: id, up_to }))
+            .into_iter()
+            .collect()
+    }
+
     /// The shard of a track's publisher.
     pub(crate) fn home(&self, track: TrackId) -> Option<usize> {
         self.tracks.get(&track).map(|published| published.shard)

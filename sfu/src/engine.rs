@@ -226,6 +226,13 @@ impl Engine {
         }
     }
 
+    /// Measures a peer's line by padding up to so many bits per second, whatever else it gets: [`PeerStats::carries`] tells what
+    /// was found. Nothing is sent to who does not consent, and not much faster than its feedback shows to pass.
+    pub fn measure(&self, peer: PeerId, up_to: u64) {
+        let directory = self.directory();
+        self.try_send(directory.measure(peer, up_to));
+    }
+
     /// What the engine knows of the lines of a room's peers.
     pub async fn stats(&self, room: LessonId) -> Vec<(PeerId, PeerStats)> {
         let mut waiting = Vec::new();

@@ -260,6 +260,12 @@ impl Core {
         Tap { receiver }
     }
 
+    /// As [`crate::Engine::measure`].
+    pub fn measure(&mut self, now: Instant, peer: PeerId, up_to: u64) {
+        let commands = self.directory.measure(peer, up_to);
+        self.run(now, commands);
+    }
+
     /// As [`crate::Engine::stats`].
     pub fn stats(&mut self, now: Instant, room: LessonId) -> Vec<(PeerId, PeerStats)> {
         let mut all = Vec::new();

@@ -118,7 +118,7 @@ fn refused(refused: Refusal) -> Response {
 }
 
 /// What the engine refused.
-fn unusable(error: &EngineError) -> Response {
+pub(super) fn unusable(error: &EngineError) -> Response {
     let (status, code) = match error {
         EngineError::Sdp(_) => (StatusCode::BAD_REQUEST, "sdp"),
         EngineError::Unusable(_) => (StatusCode::NOT_ACCEPTABLE, "no_usable_codec"),

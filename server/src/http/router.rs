@@ -8,7 +8,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::refusal;
-use super::{claims, classrooms, health, layers, lessons, openapi, pages, recordings, session, terminal};
+use super::{
+    claims, classrooms, health, layers, lessons, openapi, pages, probe, recordings, session, terminal,
+};
 use crate::app::App;
 
 /// The routes of `/api/v1`, with their description.
@@ -29,6 +31,9 @@ pub(super) fn api() -> OpenApiRouter<App> {
         .routes(routes!(classrooms::revoke))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::get))
+        .routes(routes!(probe::create))
+        .routes(routes!(probe::get, probe::remove))
+        .routes(routes!(probe::upload))
 }
 
 /// All routes. `media` are those of signalling, WHIP, WHEP and HLS, which bring their own state.

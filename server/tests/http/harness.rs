@@ -89,6 +89,7 @@ impl Server {
             Ok(Media {
                 rooms,
                 replays,
+                probes: None,
                 routes: Router::new(),
             })
         })

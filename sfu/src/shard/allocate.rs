@@ -44,6 +44,18 @@ impl Shard {
         self.allocate(now, index);
     }
 
+    /// Looks for what a peer's line carries, up to a rate.
+    pub(super) fn measure(&mut self, now: Instant, peer: PeerId, up_to: u64) {
+        let Some(&index) = self.by_peer.get(&peer) else {
+            return;
+        };
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.measure = up_to;
+        }
+        self.allocate(now, index);
+        self.schedule_connection(index);
+    }
+
     /// Decides anew which layers a viewer gets, and asks for the keyframes that takes.
     pub(super) fn allocate(&mut self, now: Instant, index: usize) {
         let Some(connection) = self.connections.get_mut(index) else {
@@ -70,9 +82,8 @@ impl Shard {
         let mut chosen = [None; MAX_VIDEOS];
         let (wanted, decided) = (&wanted[..count], &mut chosen[..count]);
         let sound = sound(connection, &self.by_track, &self.tracks, now);
-        connection
-            .bandwidth
-            .want((allocation::appetite(wanted) + sound) * APPETITE_PERCENT / 100);
+        let appetite = (allocation::appetite(wanted) + sound) * APPETITE_PERCENT / 100;
+        connection.bandwidth.want(appetite.max(connection.measure));
         let estimate = connection.bandwidth.estimate();
         let once = estimate.is_some_and(|estimate| estimate < TWICE);
         let sounds = connection.outgoing.iter_mut();

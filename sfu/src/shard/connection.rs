@@ -93,6 +93,8 @@ pub(super) struct Connection {
     pub(super) sound_only: bool,
     /// How it wants to see what it gets.
     pub(super) wishes: Vec<WatchTrack>,
+    /// Its line is measured up to so many bits per second, whatever it gets.
+    pub(super) measure: u64,
     pub(super) arrivals: Arrivals,
     pub(super) report_at: Instant,
     pub(super) fir_count: u8,
@@ -135,6 +137,7 @@ impl Connection {
             starved: None,
             sound_only: false,
             wishes: Vec::new(),
+            measure: 0,
             arrivals: Arrivals::new(now),
             report_at: now + REPORT_INTERVAL,
             fir_count: 0,

@@ -70,6 +70,13 @@ pub(crate) enum Command {
         /// Tracks with height and priority.
         watch: Vec<WatchTrack>,
     },
+    /// A peer's line is measured up to a rate, whatever it gets.
+    Measure {
+        /// Whose.
+        peer: PeerId,
+        /// In bits per second.
+        up_to: u64,
+    },
     /// A peer ends.
     Close {
         /// Which.
@@ -130,6 +137,7 @@ impl Shard {
             Command::RestartIce { peer, local, remote } => self.restart_ice(peer, local, remote),
             Command::Rewire { peer, tracks } => self.rewire(now, peer, &tracks, out),
             Command::Wish { peer, watch } => self.wish(now, peer, watch),
+            Command::Measure { peer, up_to } => self.measure(now, peer, up_to),
             Command::Close { peer } => self.close(now, peer, out),
             Command::Home { track, home } => self.set_home(now, track, home, out),
             Command::Tap { feed, tracks } => {
@@ -230,6 +238,7 @@ impl Shard {
                     loss_permille: reported.unwrap_or(0).max(told.min(1_000)),
                     rtt_ms: connection
                         .rtt
+                        .or_else(|| connection.bandwidth.round_trip())
                         .map_or(0, |rtt| u16::try_from(rtt.as_millis()).unwrap_or(u16::MAX)),
                     bytes_sent: connection.bytes_sent,
                     bytes_received: connection.bytes_received,
@@ -238,6 +247,8 @@ impl Shard {
                         .as_ref()
                         .is_some_and(|keys| keys.profile == Profile::Gcm),
                     transport: connection.selected.map(Path::transport),
+                    carries: connection.bandwidth.estimate(),
+                    jitter_ms: connection.bandwidth.jitter_ms().clamp(0.0, 60_000.0) as u16,
                 };
                 (connection.peer, stats)
             })

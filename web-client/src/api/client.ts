@@ -16,6 +16,8 @@ export type RecordingSummary = Schemas["RecordingSummary"];
 export type Replay = Schemas["Replay"];
 export type ReplayTrack = Schemas["ReplayTrack"];
 export type Chapter = Schemas["Chapter"];
+export type ProbeAnswer = Schemas["ProbeAnswer"];
+export type ProbeState = Schemas["ProbeState"];
 
 /** The server refused, or could not be reached (`status` 0, code `unreachable`). */
 export class ApiError extends Error {
@@ -41,7 +43,7 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
       method,
       credentials: "same-origin",
       signal: signal === undefined ? patience : AbortSignal.any([signal, patience]),
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      ...(body === undefined ? {} : body instanceof Blob ? { body } : json(body)),
     });
   } catch (error) {
     if (signal?.aborted === true) throw error;
@@ -49,6 +51,10 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
   }
   if (!response.ok) throw await refusal(response);
   return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+function json(body: unknown): { body: string; headers: Record<string, string> } {
+  return { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
 }
 
 async function refusal(response: Response): Promise<ApiError> {
@@ -95,6 +101,10 @@ export const api = {
     request<ClassroomDetail>("POST", `/claims/${encodeURIComponent(code)}`, {
       classroom,
     } satisfies Schemas["PairClaim"]),
+  beginProbe: (sdp: string) => request<ProbeAnswer>("POST", "/probe", { sdp } satisfies Schemas["ProbeOffer"]),
+  probe: (id: string, signal?: AbortSignal) => request<ProbeState>("GET", `/probe/${id}`, undefined, signal),
+  endProbe: (id: string) => request<undefined>("DELETE", `/probe/${id}`),
+  probeUpload: (bytes: Blob, signal?: AbortSignal) => request<undefined>("POST", "/probe/upload", bytes, signal),
   terminal: (signal?: AbortSignal) => request<TerminalState>("GET", "/terminal", undefined, signal),
 };
 

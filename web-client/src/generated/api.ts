@@ -126,6 +126,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/probe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a measurement by media: the engine sends padding to whoever answers its ICE checks, as fast as passes, for 20 s at most. */
+        post: operations["probe_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/probe/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes bytes and forgets them, so that a page can tell how fast they went: at most 256 KiB. */
+        post: operations["probe_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/probe/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a measurement has found so far. */
+        get: operations["probe_get"];
+        put?: never;
+        post?: never;
+        /** Ends a measurement. */
+        delete: operations["probe_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/recordings": {
         parameters: {
             query?: never;
@@ -437,6 +489,56 @@ export interface components {
             /** @description The classroom. */
             classroom: components["schemas"]["ClassroomId"];
         };
+        /** @description A measurement that was begun. */
+        ProbeAnswer: {
+            /** @description Its name in `/api/v1/probe/{id}`. */
+            id: string;
+            /**
+             * Format: int32
+             * @description After this time it ends by itself.
+             */
+            lasts_ms: number;
+            /** @description Ports of all threads, for UDP and TCP alike. */
+            ports: number[];
+            /** @description SDP. Its candidates are those of one of the server's threads. */
+            sdp: string;
+            /** @description The server takes TCP at these ports too. */
+            tcp: boolean;
+        };
+        /** @description `POST /api/v1/probe`: begins a measurement of the line from here to the server. */
+        ProbeOffer: {
+            /** @description SDP with one video section that only receives. */
+            sdp: string;
+        };
+        /** @description What was measured so far. */
+        ProbeState: {
+            /**
+             * Format: int64
+             * @description Bits per second that pass to the client, as far as was looked for; absent while nothing is known.
+             */
+            down_bps?: number | null;
+            /**
+             * Format: int32
+             * @description How much the delay differs from packet to packet, in ms.
+             */
+            jitter_ms: number;
+            /**
+             * Format: int32
+             * @description Loss on the way to the client, in 1/1000.
+             */
+            loss_permille: number;
+            /**
+             * Format: int64
+             * @description It looks for no more than this.
+             */
+            most_bps: number;
+            /**
+             * Format: int32
+             * @description Round trip in ms; 0 is unknown.
+             */
+            rtt_ms: number;
+            transport?: components["schemas"]["Transport"] | null;
+        };
         /**
          * @description State of the recording lamp.
          * @enum {string}
@@ -598,6 +700,11 @@ export interface components {
             /** @description The next lessons, by start, at most three. */
             upcoming: components["schemas"]["Lesson"][];
         };
+        /**
+         * @description What media runs over.
+         * @enum {string}
+         */
+        Transport: "udp" | "tcp";
         /** @description A person who can sign in. */
         User: {
             /** @description Account name. */
@@ -947,6 +1054,137 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+        };
+    };
+    probe_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProbeOffer"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeAnswer"];
+                };
+            };
+            /** @description the SDP cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no section that can be used */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description too many, here or in all; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    probe_upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description too many; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    probe_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the answer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeState"];
+                };
+            };
+            /** @description it is over */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    probe_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the answer */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

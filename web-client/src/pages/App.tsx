@@ -22,6 +22,7 @@ const ClassroomsPage = lazy(() => import("./ClassroomsPage"));
 const PairPage = lazy(() => import("./PairPage"));
 const LessonsPage = lazy(() => import("./LessonsPage"));
 const ObservePage = lazy(() => import("./ObservePage"));
+const ProbePage = lazy(() => import("./ProbePage"));
 const NotFoundPage = lazy(() => import("./NotFoundPage"));
 
 /** The program at desks: everything but the classroom's page. */
@@ -36,7 +37,12 @@ export function App() {
       <AntApp>
         <ErrorBoundary>
           <BrowserRouter>
-            <Gate />
+            <Suspense fallback={<Waiting />}>
+              <Routes>
+                <Route path="/probe" element={<ProbePage />} />
+                <Route path="*" element={<Gate />} />
+              </Routes>
+            </Suspense>
           </BrowserRouter>
         </ErrorBoundary>
       </AntApp>

@@ -66,6 +66,8 @@ export function SignInPage({ signedIn }: { signedIn: (session: Session) => void 
         </Form>
         <p className="quiet sign-in-foot">
           <a href="/classroom">{t("signIn.classroom")}</a>
+          <br />
+          <a href="/probe">{t("signIn.probe")}</a>
         </p>
       </main>
     </div>
