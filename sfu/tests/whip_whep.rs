@@ -101,6 +101,32 @@ fn a_player_sees_what_a_publisher_sends_and_then_another_one() {
 }
 
 #[test]
+fn the_line_of_a_player_is_measured_where_nothing_is_shown() {
+    const UP_TO: u64 = 3_000_000;
+    const PATIENCE: Duration = Duration::from_secs(8);
+    let mut lesson = Lesson::new(22, 1);
+    let (player, _, offer, pending) = offering(&mut lesson, Direction::RecvOnly);
+    let (now, room, peer) = (lesson.now, lesson.room, lesson.clients[player].peer);
+    let nothing = watch(TrackId::new(), TrackId::new());
+    let answer = lesson
+        .core
+        .watch(now, room, peer, &nothing, &offer)
+        .expect("an answer");
+    take(&mut lesson, player, pending, &answer.sdp);
+    lesson.core.measure(now, peer, UP_TO);
+    lesson.all_connected();
+    lesson.run(PATIENCE);
+    let now = lesson.now;
+    let (_, stats) = lesson.core.stats(now, room)[0];
+    assert!(
+        stats.carries.is_some_and(|carries| carries >= UP_TO * 9 / 10),
+        "{stats:?}"
+    );
+    // It looks for the rate in moments; it is no flood.
+    assert!(stats.bytes_sent < UP_TO / 8 * PATIENCE.as_secs(), "{stats:?}");
+}
+
+#[test]
 fn an_offer_without_a_codec_is_the_clients_fault() {
     let mut lesson = Lesson::new(21, 1);
     let (client, _, offer, _) = offering(&mut lesson, Direction::RecvOnly);

@@ -75,7 +75,9 @@ impl Shard {
     fn call(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
         let given_up = self.connections.get(index).is_some_and(|connection| {
             let mut streams = connection.outgoing.iter();
-            streams.any(|(stream, _)| stream.kind == MediaKind::Video && stream.target().is_none())
+            // Nor is anything sent where a line is measured without a lesson.
+            connection.measure > 0
+                || streams.any(|(stream, _)| stream.kind == MediaKind::Video && stream.target().is_none())
         });
         if given_up {
             self.pad(now, index, None, 1, out);
