@@ -112,7 +112,12 @@ impl Server {
     pub(crate) fn client(&self) -> Client {
         Client {
             base: format!("http://{}", self.running.http),
-            http: reqwest::Client::new(),
+            // A connection of its own for each request: the server closes one whose body it refused, and a request on its way there
+            // would be lost.
+            http: reqwest::Client::builder()
+                .pool_max_idle_per_host(0)
+                .build()
+                .expect("a client"),
             cookies: Vec::new(),
             headers: Vec::new(),
         }
