@@ -12,14 +12,13 @@ use super::track::Track;
 use super::{Shard, line};
 use crate::allocation::{self, Offered, Wanted};
 use crate::api::WatchTrack;
+use crate::bandwidth::INITIAL;
 use crate::packet::MAX_LAYERS;
 
 /// Videos of a viewer that are weighed against each other; those beyond are sent at their first layer.
 const MAX_VIDEOS: usize = 64;
 /// What a viewer without a wish for a track gets.
 const PRIORITY: u8 = 100;
-/// What a line is taken to carry before anything is known of it, in bits per second.
-const UNKNOWN: u64 = 600_000;
 /// A narrower line gets sound once, not twice (RED): there its room is for the picture.
 const TWICE: u64 = 250_000;
 /// Without any feedback for so long a viewer is taken for one that gives none.
@@ -128,7 +127,7 @@ fn budget(now: Instant, connection: &mut Connection) -> Option<u64> {
     let up = connection.phase == Phase::Up;
     let since = up.then(|| *connection.waiting_since.get_or_insert(now));
     let patient = since.is_none_or(|since| now.saturating_duration_since(since) < PATIENCE);
-    patient.then_some(UNKNOWN)
+    patient.then_some(INITIAL)
 }
 
 /// A picture is only given up when the line carried not even its least layer for a while: an estimate may be wrong for a moment.
