@@ -70,7 +70,8 @@ export class Playback {
   /** Plays `url` in `element`, which gives the clock and is the one that sounds. The returned function takes it off. */
   attachMaster(element: HTMLMediaElement, url: string): () => void {
     const { atEdge } = this.#options;
-    const master = this.#attach(element, url, atEdge === true ? EDGE : { startPosition: 0 });
+    const master = this.#attach(element, url, atEdge === true ? EDGE : { startPosition: this.#beginS });
+    this.#followEdge(atEdge === true, master);
     this.#master = master;
     const update = (): void => this.#update();
     const events = [
@@ -97,7 +98,7 @@ export class Playback {
   /** Plays `url` in `element` in step with the master. The returned function takes it off. */
   attachFollower(element: HTMLMediaElement, url: string): () => void {
     const at = this.#master?.element.currentTime ?? 0;
-    const startPosition = this.#options.atEdge === true && at === 0 ? EDGE.startPosition : at;
+    const startPosition = this.#options.atEdge === true && at === 0 ? EDGE.startPosition : Math.max(at, this.#beginS);
     const follower = this.#attach(element, url, { startPosition });
     this.#followers.set(element, follower);
     return () => {
@@ -121,10 +122,11 @@ export class Playback {
     const element = this.#master?.element;
     if (element === undefined) return;
     if (element.paused) void this.play();
-    else element.pause();
+    else this.pause();
   }
 
   pause(): void {
+    this.#followEdge(false);
     this.#master?.element.pause();
   }
 
@@ -132,8 +134,15 @@ export class Playback {
   seek(ms: number): void {
     const element = this.#master?.element;
     if (element === undefined) return;
+    this.#followEdge(false);
+    this.#goTo(ms);
+  }
+
+  #goTo(ms: number): void {
+    const element = this.#master?.element;
+    if (element === undefined) return;
     const end = Number.isFinite(element.duration) ? element.duration : Infinity;
-    element.currentTime = Math.max(0, Math.min(ms / 1000, end - 0.05));
+    element.currentTime = Math.max(this.#beginS, Math.min(ms / 1000, end - 0.05));
     this.#tick();
     this.#update();
   }
@@ -143,14 +152,17 @@ export class Playback {
     this.seek(this.state.get().timeMs + ms);
   }
 
-  /** To the end of a recording that is still being written. */
+  /** To the end of a recording that is still being written, and on with it. */
   toLive(): void {
     const position = this.#master?.hls.liveSyncPosition;
-    if (position !== null && position !== undefined) this.seek(position * 1000);
+    if (position !== null && position !== undefined) this.#goTo(position * 1000);
+    this.setRate(1);
+    this.#followEdge(true);
     void this.play();
   }
 
   setRate(rate: number): void {
+    this.#followEdge(false);
     if (this.#master !== null) this.#master.element.playbackRate = rate;
     this.state.patch({ rate });
   }
@@ -173,11 +185,25 @@ export class Playback {
     }
   }
 
+  /** The first moment that may be asked for, in seconds. */
+  get #beginS(): number {
+    return this.#options.live ? LIVE_BEGIN_S : 0;
+  }
+
+  /** At the end, falling behind is made good by playing a little faster, or by a jump when it is much. */
+  #followEdge(follow: boolean, attached = this.#master): void {
+    if (attached === null || !this.#options.live) return;
+    const { config } = attached.hls;
+    config.maxLiveSyncPlaybackRate = follow ? CATCH_UP_RATE : 1;
+    // As a setting of the constructor it would want the distance to the end set too, which the playlist knows better.
+    config.liveMaxLatencyDurationCount = follow ? JUMP_TARGETS : Infinity;
+  }
+
   #all(): Attached[] {
     return this.#master === null ? [...this.#followers.values()] : [this.#master, ...this.#followers.values()];
   }
 
-  #attach(element: HTMLMediaElement, url: string, from: Partial<typeof EDGE>): Attached {
+  #attach(element: HTMLMediaElement, url: string, from: { startPosition: number }): Attached {
     const { Hls, live } = this.#options;
     const hls = new Hls({
       ...from,
@@ -190,8 +216,6 @@ export class Playback {
       playlistLoadPolicy: { default: PATIENT },
       manifestLoadPolicy: { default: PATIENT },
     });
-    // As a setting it would want the distance to the end set too, which the playlist knows better.
-    if ("maxLiveSyncPlaybackRate" in from) hls.config.liveMaxLatencyDurationCount = JUMP_TARGETS;
     const attached: Attached = { hls, element, recoveries: 0 };
     hls.on(Hls.Events.ERROR, (_, data) => this.#failed(attached, data));
     hls.on(Hls.Events.FRAG_BUFFERED, () => {
@@ -262,8 +286,15 @@ export class Playback {
   }
 }
 
-/** From the end of what is written; falling behind is made good by playing a little faster, or by a jump when it is much. */
-const EDGE = { startPosition: -1, maxLiveSyncPlaybackRate: 1.1 };
+/** hls.js's word for the end of what is written. */
+const EDGE = { startPosition: -1 };
+/**
+ * hls.js puts the playlists of picture and sound in line by their dates, which are rounded to a millisecond. Asked for a
+ * moment before a playlist's first one it loads the end of a lesson that is still running: of two playlists that begin
+ * together one may begin a moment "later", so nothing is asked for at zero.
+ */
+const LIVE_BEGIN_S = 0.05;
+const CATCH_UP_RATE = 1.1;
 /** So many target durations behind it jumps. */
 const JUMP_TARGETS = 4;
 
