@@ -284,6 +284,13 @@ fn messages_of_the_server() {
         ("fatal", fatal),
         ("line", ServerMessage::Line { sound_only: true }),
         (
+            "layers",
+            ServerMessage::Layers {
+                source: Source::Camera,
+                paused: vec!["h".to_owned()],
+            },
+        ),
+        (
             "message",
             ServerMessage::Message {
                 text: "请大声一点".to_owned(),

@@ -288,6 +288,7 @@ impl Rooms {
             | sfu::Event::PeerClosed { peer, .. }
             | sfu::Event::TrackFlowing { peer, .. }
             | sfu::Event::TrackStalled { peer, .. }
+            | sfu::Event::LayersPaused { peer, .. }
             | sfu::Event::SoundOnly { peer, .. }) = &event;
             let handle = lock(&self.inner.peers).get(peer).cloned();
             if let Some(handle) = handle {

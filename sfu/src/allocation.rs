@@ -11,13 +11,15 @@ const KEEP: f64 = 0.9;
 /// A layer that is not sent yet has to fit with so much room, so that what is raised is not lowered at once.
 const RAISE: f64 = 1.15;
 
-/// A layer that comes in.
+/// A layer that comes in, or would if it were wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Offered {
     /// Bits per second.
     pub(crate) rate: u64,
     /// Lines of its picture; 0 is unknown.
     pub(crate) height: u16,
+    /// Its publisher was asked to pause it; it comes again when it is chosen.
+    pub(crate) asleep: bool,
 }
 
 /// A track a viewer wants to see.
@@ -29,7 +31,7 @@ pub(crate) struct Wanted {
     pub(crate) height: u16,
     /// The layer that was decided on before.
     pub(crate) now: Option<u8>,
-    /// The layers that flow.
+    /// The layers that flow or sleep.
     pub(crate) layers: [Option<Offered>; MAX_LAYERS],
 }
 
@@ -37,6 +39,26 @@ impl Wanted {
     /// The layer that takes the least.
     pub(crate) fn least(&self) -> Option<u8> {
         self.ladder().steps().next().map(|(layer, _)| layer)
+    }
+
+    /// The best layer that the screen can show.
+    pub(crate) fn best(&self) -> Option<u8> {
+        self.ladder().best().map(|(layer, _)| layer)
+    }
+
+    /// What is sent for a chosen layer: itself, or until it is awake the best one below that is. Where there is none, what is sent now.
+    pub(crate) fn meanwhile(&self, chosen: Option<u8>) -> Option<u8> {
+        let ladder = self.ladder();
+        let sleeps = |layer: u8| {
+            let mut steps = ladder.steps();
+            steps.any(|(number, offered)| number == layer && offered.asleep)
+        };
+        let Some(layer) = chosen.filter(|layer| sleeps(*layer)) else {
+            return chosen;
+        };
+        let below = ladder.steps().take_while(|(number, _)| *number != layer);
+        let awake = below.filter(|(_, offered)| !offered.asleep).last();
+        awake.map_or(self.now, |(number, _)| Some(number))
     }
 
     /// Its layers from the least to the best that the screen can show.
@@ -172,6 +194,7 @@ mod tests {
         Some(Offered {
             rate: kbps * 1_000,
             height,
+            asleep: false,
         })
     }
 
@@ -239,6 +262,25 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_that_sleeps_is_chosen_and_another_is_sent_until_it_is_awake() {
+        let mut layers = CAMERA;
+        for at in [0, 1] {
+            layers[at] = layers[at].map(|offered| Offered {
+                asleep: true,
+                ..offered
+            });
+        }
+        let on = |now| wanted(100, now, layers);
+        let chosen = decide(700, &[on(Some(2))]);
+        assert_eq!((chosen[0], on(Some(2)).meanwhile(chosen[0])), (Some(1), Some(2)));
+        assert_eq!(on(Some(2)).meanwhile(Some(0)), Some(2));
+        assert_eq!(on(Some(2)).meanwhile(Some(2)), Some(2));
+        assert_eq!(on(Some(2)).meanwhile(None), None);
+        layers[2] = None;
+        assert_eq!(wanted(100, Some(2), layers).meanwhile(Some(0)), Some(2));
+    }
+
+    #[test]
     fn without_an_estimate_everything_is_sent_and_what_does_not_flow_stays_as_it_is() {
         let mut chosen = [None, Some(1)];
         let silent = wanted(100, Some(1), [None; MAX_LAYERS]);
@@ -258,6 +300,7 @@ mod tests {
                     layer.map(|(kbps, height)| Offered {
                         rate: kbps * 1_000,
                         height,
+                        asleep: false,
                     })
                 }),
             },

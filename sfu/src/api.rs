@@ -207,6 +207,16 @@ pub enum Event {
         /// Given up.
         on: bool,
     },
+    /// Which layers of a track its publisher is to pause from now on, because nobody takes them: all others are wanted. A publisher
+    /// that cannot be told goes on sending them.
+    LayersPaused {
+        /// Whose.
+        peer: PeerId,
+        /// Which.
+        track: TrackId,
+        /// Their names (`rid`).
+        paused: Vec<String>,
+    },
     /// No packet of a track came for 2 s.
     TrackStalled {
         /// Whose.

@@ -85,6 +85,8 @@ metrics! {
     nacks_limited: "counter" "tongke_sfu_nacks_unanswered_total" r#"reason="rate""# "Packets viewers missed that were not sent again.",
     keyframes_wanted: "counter" "tongke_sfu_keyframe_requests_total" r#"by="viewers""# "Keyframes asked for: by viewers, and of publishers after coalescing.",
     keyframes_asked: "counter" "tongke_sfu_keyframe_requests_total" r#"by="engine""# "Keyframes asked for: by viewers, and of publishers after coalescing.",
+    layers_paused: "counter" "tongke_sfu_layer_requests_total" r#"what="pause""# "Layers publishers were asked to pause because nobody took them, and to send again.",
+    layers_resumed: "counter" "tongke_sfu_layer_requests_total" r#"what="resume""# "Layers publishers were asked to pause because nobody took them, and to send again.",
     sends: "counter" "tongke_sfu_sends_total" "" "Calls that handed datagrams to the kernel.",
     send_failures: "counter" "tongke_sfu_send_failures_total" "" "Datagram batches the kernel refused.",
     dropped_unknown: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="unknown_address""# "Datagrams dropped.",

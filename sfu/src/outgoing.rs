@@ -72,6 +72,8 @@ pub(crate) struct Outgoing {
     once: bool,
     /// The viewer's last loss report, in 1/256.
     pub(crate) fraction_lost: u8,
+    /// Layers that sleep and were chosen for it: bit n is layer n.
+    pub(crate) wakes: u8,
 }
 
 /// Why a retransmission was not sent.
@@ -108,6 +110,7 @@ impl Outgoing {
             repair_at: None,
             once: false,
             fraction_lost: 0,
+            wakes: 0,
         })
     }
 

@@ -17,6 +17,7 @@ mod ingress;
 mod line;
 mod paths;
 mod reports;
+mod sleep;
 mod tap;
 mod timers;
 mod track;
@@ -38,6 +39,7 @@ use crate::packet::{Packet, SenderClock};
 use crate::spare::Spare;
 use connection::Connection;
 pub(crate) use control::{Command, Credentials, Open};
+use sleep::Asleep;
 pub(crate) use tap::TapFeed;
 use track::Track;
 
@@ -122,6 +124,10 @@ pub(crate) enum Relay {
     Unsubscribe(TrackId, usize),
     /// A viewer needs a keyframe of a layer.
     Keyframe(TrackId, u8),
+    /// The layers of a track a shard takes, bit n is layer n.
+    Taken(TrackId, usize, u8),
+    /// The layers of a track that sleep.
+    Asleep(TrackId, Asleep),
 }
 
 /// Where a shard's output goes.
@@ -183,6 +189,8 @@ pub(crate) struct Shard {
     flush_at: Option<Instant>,
     /// The earliest time a connection or track wants to be looked at.
     wake_at: Option<Instant>,
+    /// When it is looked for layers nobody takes; at once where there is none.
+    rest_at: Option<Instant>,
     generations: u64,
     scratch: Vec<u8>,
     sizes: Vec<usize>,
@@ -204,6 +212,7 @@ impl Shard {
             pending: Vec::new(),
             flush_at: None,
             wake_at: None,
+            rest_at: None,
             generations: 0,
             scratch: Vec::with_capacity(64 * 1024),
             sizes: Vec::with_capacity(64),

@@ -7,6 +7,7 @@ use ts_rs::TS;
 use super::offer::Offer;
 use super::room::{Lesson, Peer, Recording, Role, Room};
 use crate::id::PeerId;
+use crate::media::Source;
 
 /// A message from the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -48,6 +49,13 @@ pub enum ServerMessage {
     Line {
         /// Its pictures are given up until the line is better.
         sound_only: bool,
+    },
+    /// Layers of what the peer sends that nobody takes: it pauses these, and sends all others.
+    Layers {
+        /// Of which source.
+        source: Source,
+        /// Names of the layers (`rid` in the offer).
+        paused: Vec<String>,
     },
     /// An action was carried out.
     Done {

@@ -44,13 +44,22 @@ impl Room {
                     self.flows(now, *peer, source, false);
                 }
             }
-            Event::SoundOnly { peer, on } => {
-                let member = self.members.get(peer);
-                if let Some(connection) = member.and_then(|member| member.connection.as_ref()) {
-                    let socket = connection.socket;
-                    self.send(socket, ServerMessage::Line { sound_only: *on });
+            Event::SoundOnly { peer, on } => self.say(*peer, ServerMessage::Line { sound_only: *on }),
+            Event::LayersPaused { peer, track, paused } => {
+                if let Some(&(_, source)) = self.tracks.get(track) {
+                    let paused = paused.clone();
+                    self.say(*peer, ServerMessage::Layers { source, paused });
                 }
             }
+        }
+    }
+
+    /// Says something to a peer, if it is there.
+    fn say(&mut self, peer: PeerId, message: ServerMessage) {
+        let member = self.members.get(&peer);
+        if let Some(connection) = member.and_then(|member| member.connection.as_ref()) {
+            let socket = connection.socket;
+            self.send(socket, message);
         }
     }
 

@@ -321,6 +321,7 @@ impl Room {
         | Event::PeerClosed { peer, .. }
         | Event::TrackFlowing { peer, .. }
         | Event::TrackStalled { peer, .. }
+        | Event::LayersPaused { peer, .. }
         | Event::SoundOnly { peer, .. }) = event;
         if !self.has_tool(*peer) {
             return false;
@@ -333,8 +334,8 @@ impl Room {
             }
             Event::TrackFlowing { track, .. } => self.whip_flow(now, *track, true),
             Event::TrackStalled { track, .. } => self.whip_flow(now, *track, false),
-            // A player has nobody to tell.
-            Event::SoundOnly { .. } => {}
+            // Nobody is there to be told: WHIP and WHEP have no words for it.
+            Event::SoundOnly { .. } | Event::LayersPaused { .. } => {}
         }
         true
     }

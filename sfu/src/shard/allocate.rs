@@ -10,10 +10,9 @@ use slab::Slab;
 use super::connection::{Connection, Phase};
 use super::track::Track;
 use super::{Shard, line};
-use crate::allocation::{self, Offered, Wanted};
+use crate::allocation::{self, Wanted};
 use crate::api::WatchTrack;
 use crate::bandwidth::INITIAL;
-use crate::packet::MAX_LAYERS;
 
 /// Videos of a viewer that are weighed against each other; those beyond are sent at their first layer.
 const MAX_VIDEOS: usize = 64;
@@ -73,7 +72,7 @@ impl Shard {
                 priority: wish.map_or(PRIORITY, |wish| wish.priority),
                 height: wish.map_or(0, |wish| wish.height),
                 now: stream.target(),
-                layers: track.map_or_else(Default::default, |track| offered(track, now)),
+                layers: track.map_or_else(Default::default, |track| track.offered(now)),
             };
             places[count] = at;
             count += 1;
@@ -97,15 +96,24 @@ impl Shard {
             estimate.map(|estimate| (estimate * PACE_PERCENT / 100).max(sent * SENT_PERCENT / 100));
         connection.allocate_at = (count > 0).then(|| line::decide_again(now));
         let up = connection.phase == Phase::Up;
-        for (at, layer) in places.iter().zip(chosen).take(count) {
+        for ((at, layer), wanted) in places.iter().zip(chosen).zip(wanted) {
             let Some((stream, id)) = self.connections[index].outgoing.get_mut(*at) else {
                 continue;
             };
-            if stream.target() == layer {
+            let sent = wanted.meanwhile(layer);
+            let wakes = layer.filter(|_| sent != layer).map_or(0, |layer| 1 << layer);
+            let woke = std::mem::replace(&mut stream.wakes, wakes) != wakes;
+            let changes = stream.target() != sent;
+            if changes {
+                stream.aim(sent);
+            }
+            let (id, ssrc, layers) = (*id, stream.ssrc, stream.layers());
+            if woke {
+                self.wakes(now, id, index, ssrc, wakes);
+            }
+            if !changes {
                 continue;
             }
-            stream.aim(layer);
-            let (id, ssrc, layers) = (*id, stream.ssrc, stream.layers());
             if let Some(track) = self.by_track.get(&id).and_then(|at| self.tracks.get_mut(*at)) {
                 track.show(index, ssrc, layers);
             }
@@ -164,15 +172,4 @@ fn sound(
         .filter_map(|(_, id)| tracks.get(*by_track.get(id)?))
         .map(|track| track.layers[0].rate.bits_per_second(now))
         .sum()
-}
-
-/// The layers of a track that flow.
-fn offered(track: &Track, now: Instant) -> [Option<Offered>; MAX_LAYERS] {
-    std::array::from_fn(|at| {
-        let layer = &track.layers[at];
-        layer.flows(now).then(|| Offered {
-            rate: layer.rate.bits_per_second(now),
-            height: layer.height,
-        })
-    })
 }

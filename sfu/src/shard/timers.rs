@@ -24,6 +24,7 @@ impl Shard {
         }
         self.wake_at = None;
         self.keyframe_requests(now, out);
+        self.rest(now, out);
         let mut next = None;
         let timeout = self.config.consent_timeout;
         for index in 0..self.connections.capacity() {

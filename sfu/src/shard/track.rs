@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use protocol::id::{PeerId, TrackId};
 use protocol::media::Codec;
 
+use super::sleep::Sleep;
 use super::tap::TapLink;
 use crate::history::History;
 use crate::packet::{Generation, MAX_LAYERS, Packet, SenderClock};
@@ -26,6 +27,8 @@ pub(super) struct Subscriber {
     pub(super) ssrc: u32,
     /// Layers it has to be shown; see [`crate::outgoing::Outgoing::layers`].
     pub(super) layers: u8,
+    /// Layers that sleep and were chosen for it.
+    pub(super) wakes: u8,
 }
 
 impl Subscriber {
@@ -80,6 +83,8 @@ pub(super) struct Track {
     pub(super) taps: Vec<TapLink>,
     /// The layer recorders get.
     tapped: u8,
+    /// Which of its layers sleep.
+    pub(super) sleep: Sleep,
     /// Its layers.
     pub(super) layers: [Layer; MAX_LAYERS],
 }
@@ -95,6 +100,7 @@ impl Track {
             subscribers: Vec::new(),
             taps: Vec::new(),
             tapped: 0,
+            sleep: Sleep::default(),
             layers: Default::default(),
         }
     }
@@ -142,6 +148,7 @@ impl Track {
 
     /// Its publisher is gone, or somewhere else.
     pub(super) fn source_ended(&mut self) {
+        self.sleep.restart();
         for layer in &mut self.layers {
             layer.live = None;
             layer.clock = None;

@@ -48,11 +48,11 @@ impl Shard {
         id: TrackId,
         out: &mut dyn Outlet,
     ) {
-        let layers = self
+        let (layers, wakes) = self
             .connections
             .get(connection)
             .and_then(|known| known.outgoing.iter().find(|(stream, _)| stream.ssrc == ssrc))
-            .map_or(0, |(stream, _)| stream.layers());
+            .map_or((0, 0), |(stream, _)| (stream.layers(), stream.wakes));
         let at = self.track(id);
         let track = &mut self.tracks[at];
         let first = track.subscribers.is_empty();
@@ -60,6 +60,7 @@ impl Shard {
             connection,
             ssrc,
             layers,
+            wakes,
         });
         if first
             && let Some(home) = track.home
@@ -153,6 +154,8 @@ impl Shard {
                 for clock in track.layers.iter().filter_map(|layer| layer.clock) {
                     out.relay(shard, Relay::Clock(id, clock));
                 }
+                track.sleep.joins(shard);
+                out.relay(shard, Relay::Asleep(id, track.sleep.asleep()));
             }
             Relay::Unsubscribe(id, shard) => {
                 if let Some(&at) = self.by_track.get(&id) {
@@ -161,6 +164,8 @@ impl Shard {
                 }
             }
             Relay::Keyframe(id, layer) => self.want_keyframe(now, id, layer),
+            Relay::Taken(id, shard, layers) => self.taken(now, id, shard, layers),
+            Relay::Asleep(id, asleep) => self.asleep(now, id, asleep),
         }
     }
 

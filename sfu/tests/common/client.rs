@@ -84,6 +84,8 @@ pub struct Client {
     pub layers: Vec<Rid>,
     /// Layers of them it leaves out, as a browser does whose own line is weak.
     pub left_out: Vec<Rid>,
+    /// It leaves out what nobody takes, when the engine says so.
+    pub pauses: bool,
     pub(super) wants_keyframe: bool,
     pub(super) wanted_of: Vec<Rid>,
     /// Until then its line is busy.
@@ -111,6 +113,7 @@ impl Client {
             connected: false,
             layers: Vec::new(),
             left_out: Vec::new(),
+            pauses: false,
             wants_keyframe: true,
             wanted_of: Vec::new(),
             busy: now,
@@ -134,6 +137,17 @@ impl Client {
         // IP and UDP take 28 bytes.
         self.busy = begin + Duration::from_micros((bytes as u64 + 28) * 8_000_000 / rate);
         Some(self.busy - now)
+    }
+
+    /// It is told which layers to leave out. A browser that begins to send one again sends a keyframe of all.
+    pub(super) fn pause(&mut self, names: &[String]) {
+        let before = std::mem::replace(
+            &mut self.left_out,
+            names.iter().map(|name| Rid::from(name.as_str())).collect(),
+        );
+        if before.iter().any(|layer| !self.left_out.contains(layer)) {
+            self.wanted_of.clone_from(&self.layers);
+        }
     }
 
     pub(super) fn take(&mut self, now: Instant, event: ClientEvent) {

@@ -307,7 +307,15 @@ impl Lesson {
                 }
             }
         }
-        self.events.extend(self.core.events());
+        for event in self.core.events() {
+            if let Event::LayersPaused { peer, paused, .. } = &event {
+                let mut clients = self.clients.iter_mut();
+                if let Some(client) = clients.find(|client| client.peer == *peer && client.pauses) {
+                    client.pause(paused);
+                }
+            }
+            self.events.push(event);
+        }
     }
 
     fn send(&mut self, datagram: Datagram, line: Line, loss: u32, queued: Duration) {

@@ -196,6 +196,9 @@ export class LiveSession {
       case "line":
         this.soundOnly.set(message.sound_only);
         break;
+      case "layers":
+        this.media.pauseLayers(message.source, message.paused);
+        break;
       case "message":
         this.notice.set({ text: message.text, at: this.#options.clock.now() });
         break;

@@ -130,6 +130,32 @@ it("sends layers where the server asks for them, each smaller than the one befor
   ]);
 });
 
+it("pauses the layers nobody takes, and sends all again on a new connection", async () => {
+  session.setLocal("camera", track("cam"));
+  const layers = () => {
+    const [own] = newest().transceivers;
+    own?.parameters.encodings.splice(0, 3, { rid: "f" }, { rid: "h" }, { rid: "q" });
+    return () => own?.parameters.encodings.map(({ active }) => active ?? true);
+  };
+  await session.offer(offer(1, [send("0")], true));
+  const active = layers();
+  session.pauseLayers("camera", ["h"]);
+  await settle();
+  expect(active()).toEqual([true, false, true]);
+  const calls = newest().transceivers[0]?.sender.setParameters.mock.calls.length;
+  await session.offer(offer(2, [send("0")]));
+  expect(newest().transceivers[0]?.sender.setParameters.mock.calls).toHaveLength(calls ?? 0);
+  session.pauseLayers("camera", []);
+  await settle();
+  expect(active()).toEqual([true, true, true]);
+  session.pauseLayers("camera", ["h"]);
+  await session.offer(offer(3, [send("0")], true));
+  const renewed = layers();
+  session.setLocal("camera", track("cam"));
+  await settle();
+  expect(renewed()).toEqual([true, true, true]);
+});
+
 it("puts another camera in without a negotiation, and takes it out", async () => {
   await session.offer(offer(1, [send("0")], true));
   session.setLocal("camera", track("second"));

@@ -74,6 +74,8 @@ export class MediaSession {
   readonly #options: MediaOptions;
   #connection: RTCPeerConnection | null = null;
   #local = new Map<Source, MediaStreamTrack>();
+  /** Layers of each source that nobody takes, by their names. */
+  #paused = new Map<Source, ReadonlySet<string>>();
   #sections: Section[] = [];
   #queue: Promise<void> = Promise.resolve();
   #latest = -1;
@@ -94,6 +96,12 @@ export class MediaSession {
   setLocal(source: Source, track: MediaStreamTrack | null): void {
     if (track === null) this.#local.delete(source);
     else this.#local.set(source, track);
+    void this.#enqueue(() => this.#fillSenders());
+  }
+
+  /** Pauses layers of a source that nobody takes; all others are sent. It holds for the connection there is. */
+  pauseLayers(source: Source, names: readonly string[]): void {
+    this.#paused.set(source, new Set(names));
     void this.#enqueue(() => this.#fillSenders());
   }
 
@@ -207,15 +215,21 @@ export class MediaSession {
       const source = mid === null ? undefined : sources.get(mid);
       const track = source === undefined ? null : (this.#local.get(source) ?? null);
       if (sender.track !== track) await sender.replaceTrack(track);
-      if (source !== undefined && track !== null) await this.#tune(sender, this.#options.encodings[source]);
+      if (source !== undefined && track !== null) await this.#tune(sender, source);
     }
   }
 
-  async #tune(sender: RTCRtpSender, encoding: Encoding): Promise<void> {
+  async #tune(sender: RTCRtpSender, source: Source): Promise<void> {
+    const encoding = this.#options.encodings[source];
     const parameters = sender.getParameters();
     const { encodings } = parameters;
+    const paused = this.#paused.get(source);
+    const wanted = ({ rid }: RTCRtpEncodingParameters) => rid === undefined || paused?.has(rid) !== true;
+    const switched = encodings.filter((layer) => (layer.active ?? true) !== wanted(layer));
     // Before the first answer Firefox has no encodings yet: the next negotiation sets them.
-    if (encodings.length === 0 || encodings[0]?.maxBitrate === encoding.maxBitrate) return;
+    const tuned = encodings.length === 0 || encodings[0]?.maxBitrate === encoding.maxBitrate;
+    if (tuned && switched.length === 0) return;
+    for (const layer of switched) layer.active = wanted(layer);
     encodings.forEach((layer, at) => {
       const { scale, share } = LAYERS[at] ?? LAYERS[0];
       layer.maxBitrate = Math.round(encoding.maxBitrate * share);
@@ -245,6 +259,7 @@ export class MediaSession {
     const connection = this.#connection;
     this.#connection = null;
     this.#sections = [];
+    this.#paused.clear();
     if (connection === null) return;
     connection.onconnectionstatechange = null;
     connection.close();

@@ -5,6 +5,7 @@ import type { Offer } from "./Offer";
 import type { PeerId } from "./PeerId";
 import type { Role } from "./Role";
 import type { Room } from "./Room";
+import type { Source } from "./Source";
 
 /**
  * A message from the server.
@@ -49,7 +50,15 @@ offer: Offer, } | { "type": "line",
 /**
  * Its pictures are given up until the line is better.
  */
-sound_only: boolean, } | { "type": "done", 
+sound_only: boolean, } | { "type": "layers", 
+/**
+ * Of which source.
+ */
+source: Source, 
+/**
+ * Names of the layers (`rid` in the offer).
+ */
+paused: Array<string>, } | { "type": "done", 
 /**
  * The action's.
  */
