@@ -29,6 +29,14 @@ fn classroom_on(lesson: &mut Lesson, line: Line) -> usize {
     classroom
 }
 
+/// Runs `test` with a seed, and with so many after it as `SFU_SEEDS` says.
+fn each_seed(first: u64, test: impl Fn(u64)) {
+    let count = std::env::var("SFU_SEEDS").ok().and_then(|text| text.parse().ok());
+    for number in 0..count.unwrap_or(1) {
+        test(first + 100 * number);
+    }
+}
+
 const GOOD: Line = Line {
     delay: Duration::from_millis(20),
     loss_up: 0,
@@ -39,95 +47,103 @@ const GOOD: Line = Line {
 
 #[test]
 fn a_good_line_gets_the_best_layer_within_seconds() {
-    let mut lesson = Lesson::new(31, 1);
-    let classroom = classroom_on(&mut lesson, GOOD);
-    lesson.run(Duration::from_secs(5));
-    lesson.forget();
-    lesson.run(Duration::from_secs(5));
-    let frames = lesson.pictures(classroom);
-    assert!(frames.len() >= 120, "{}", frames.len());
-    assert!(frames.iter().all(|frame| layer(frame) == 0 && frame.contiguous));
+    each_seed(31, |seed| {
+        let mut lesson = Lesson::new(seed, 1);
+        let classroom = classroom_on(&mut lesson, GOOD);
+        lesson.run(Duration::from_secs(5));
+        lesson.forget();
+        lesson.run(Duration::from_secs(5));
+        let frames = lesson.pictures(classroom);
+        assert!(frames.len() >= 120, "{}", frames.len());
+        assert!(frames.iter().all(|frame| layer(frame) == 0 && frame.contiguous));
+    });
 }
 
 #[test]
 fn a_line_that_falls_and_comes_back_never_freezes_the_picture() {
-    let mut lesson = Lesson::new(32, 1);
-    let classroom = classroom_on(&mut lesson, GOOD);
-    lesson.run(Duration::from_secs(8));
-    lesson.forget();
-    lesson.run(Duration::from_secs(2));
-    lesson.clients[classroom].line.rate_down = Some(400_000);
-    lesson.run(Duration::from_secs(10));
-    let low = lesson.pictures(classroom).last().map(|frame| layer(frame));
-    assert_eq!(
-        low,
-        Some(2),
-        "140 kbit/s is what 400 kbit/s carry with room for sound"
-    );
-    lesson.clients[classroom].line.rate_down = Some(3_000_000);
-    lesson.run(Duration::from_secs(10));
-    let frames = lesson.pictures(classroom);
-    assert_eq!(
-        frames.last().map(|frame| layer(frame)),
-        Some(0),
-        "back at the best layer in 10 s"
-    );
-    let freeze = longest_freeze(&frames);
-    assert!(freeze <= Duration::from_secs(1), "{freeze:?}");
-    let sounds = lesson.sounds(classroom);
-    // 22 s of 50 packets.
-    assert!(
-        sounds.len() >= 22 * 50 * 98 / 100,
-        "{} packets of sound",
-        sounds.len()
-    );
+    each_seed(32, |seed| {
+        let mut lesson = Lesson::new(seed, 1);
+        let classroom = classroom_on(&mut lesson, GOOD);
+        lesson.run(Duration::from_secs(8));
+        lesson.forget();
+        lesson.run(Duration::from_secs(2));
+        lesson.clients[classroom].line.rate_down = Some(400_000);
+        lesson.run(Duration::from_secs(10));
+        let low = lesson.pictures(classroom).last().map(|frame| layer(frame));
+        assert_eq!(
+            low,
+            Some(2),
+            "140 kbit/s is what 400 kbit/s carry with room for sound"
+        );
+        lesson.clients[classroom].line.rate_down = Some(3_000_000);
+        lesson.run(Duration::from_secs(10));
+        let frames = lesson.pictures(classroom);
+        assert_eq!(
+            frames.last().map(|frame| layer(frame)),
+            Some(0),
+            "back at the best layer in 10 s"
+        );
+        let freeze = longest_freeze(&frames);
+        assert!(freeze <= Duration::from_secs(1), "{freeze:?}");
+        let sounds = lesson.sounds(classroom);
+        // 22 s of 50 packets.
+        assert!(
+            sounds.len() >= 22 * 50 * 98 / 100,
+            "{} packets of sound",
+            sounds.len()
+        );
+    });
 }
 
 #[test]
 fn ten_percent_of_random_loss_leave_speech_whole_and_the_picture_moving() {
-    let mut lesson = Lesson::new(33, 1);
-    let line = Line {
-        delay: Duration::from_millis(50),
-        loss_up: 100,
-        loss_down: 100,
-        ..GOOD
-    };
-    let classroom = classroom_on(&mut lesson, line);
-    lesson.run(Duration::from_secs(10));
-    lesson.forget();
-    lesson.run(Duration::from_secs(20));
-    let frames = lesson.pictures(classroom);
-    let share = frames.len() as u64 * 100 / (20 * common::FPS);
-    assert!(share >= 90, "{share} % of the pictures");
-    let best = frames.iter().filter(|frame| layer(frame) == 0).count() * 100 / frames.len();
-    assert!(
-        best >= 80,
-        "{best} % of them of the best layer, which the line carries"
-    );
+    each_seed(33, |seed| {
+        let mut lesson = Lesson::new(seed, 1);
+        let line = Line {
+            delay: Duration::from_millis(50),
+            loss_up: 100,
+            loss_down: 100,
+            ..GOOD
+        };
+        let classroom = classroom_on(&mut lesson, line);
+        lesson.run(Duration::from_secs(10));
+        lesson.forget();
+        lesson.run(Duration::from_secs(20));
+        let frames = lesson.pictures(classroom);
+        let share = frames.len() as u64 * 100 / (20 * common::FPS);
+        assert!(share >= 90, "{share} % of the pictures");
+        let best = frames.iter().filter(|frame| layer(frame) == 0).count() * 100 / frames.len();
+        assert!(
+            best >= 80,
+            "{best} % of them of the best layer, which the line carries"
+        );
+    });
 }
 
 #[test]
 fn a_line_for_nothing_but_sound_has_sound() {
-    let mut lesson = Lesson::new(34, 1);
-    let line = Line {
-        rate_down: Some(90_000),
-        ..GOOD
-    };
-    let classroom = classroom_on(&mut lesson, line);
-    let peer = lesson.clients[classroom].peer;
-    lesson.until("it is said", |lesson| {
-        lesson.count(&Event::SoundOnly { peer, on: true }) == 1
+    each_seed(34, |seed| {
+        let mut lesson = Lesson::new(seed, 1);
+        let line = Line {
+            rate_down: Some(90_000),
+            ..GOOD
+        };
+        let classroom = classroom_on(&mut lesson, line);
+        let peer = lesson.clients[classroom].peer;
+        lesson.until("it is said", |lesson| {
+            lesson.count(&Event::SoundOnly { peer, on: true }) == 1
+        });
+        lesson.run(Duration::from_secs(8));
+        lesson.forget();
+        lesson.run(Duration::from_secs(10));
+        let sounds = lesson.sounds(classroom);
+        // A probe that looks for the line's return may cost a few.
+        assert!(sounds.len() >= 480, "{} of 500 packets of sound", sounds.len());
+        assert!(lesson.pictures(classroom).len() <= 25, "the picture is given up");
+        lesson.clients[classroom].line.rate_down = Some(3_000_000);
+        lesson.run(Duration::from_secs(10));
+        let last = lesson.pictures(classroom).last().map(|frame| layer(frame));
+        assert_eq!(last, Some(0));
+        assert_eq!(lesson.count(&Event::SoundOnly { peer, on: false }), 1);
     });
-    lesson.run(Duration::from_secs(8));
-    lesson.forget();
-    lesson.run(Duration::from_secs(10));
-    let sounds = lesson.sounds(classroom);
-    // A probe that looks for the line's return may cost a few.
-    assert!(sounds.len() >= 480, "{} of 500 packets of sound", sounds.len());
-    assert!(lesson.pictures(classroom).len() <= 25, "the picture is given up");
-    lesson.clients[classroom].line.rate_down = Some(3_000_000);
-    lesson.run(Duration::from_secs(10));
-    let last = lesson.pictures(classroom).last().map(|frame| layer(frame));
-    assert_eq!(last, Some(0));
-    assert_eq!(lesson.count(&Event::SoundOnly { peer, on: false }), 1);
 }

@@ -52,6 +52,9 @@ const INTERVAL_US: (u64, u64) = (2_000_000, 10_000_000);
 /// Asked again so soon when the line is not calm.
 const AGAIN_US: u64 = 200_000;
 
+/// A probe of which too little is told, as where feedback is lost, comes again at once, so often.
+const MOST_REPEATS: u8 = 2;
+
 /// How long after its last packet feedback may take.
 const ANSWER_US: u64 = 1_000_000;
 
@@ -139,6 +142,8 @@ pub(super) struct Prober {
     next_us: Option<u64>,
     /// A probe above this rate is asked for at once.
     asked: Option<f64>,
+    /// Probes one after another of which too little was told.
+    untold: u8,
     /// Since when no probe found more.
     searching_us: u64,
     cluster: Option<Cluster>,
@@ -305,25 +310,37 @@ impl Prober {
     }
 
     fn measure(&mut self, now_us: u64, inherent: f64) -> Option<Found> {
-        let Cluster {
-            rate,
-            bytes,
-            asked,
-            noise_us,
-            sent,
-            arrived,
-            ..
-        } = self.cluster.take()?;
+        let found = self.cluster.take()?.measure(inherent);
+        let Some(found) = found else {
+            if self.untold < MOST_REPEATS {
+                self.untold += 1;
+                self.next_us = Some(now_us + AGAIN_US);
+            }
+            return None;
+        };
+        self.untold = 0;
+        if !found.full && !found.asked {
+            self.searching_us = now_us;
+            self.next_us = Some(now_us);
+        }
+        Some(found)
+    }
+}
+
+impl Cluster {
+    /// What it found; `None` when too little of it is told.
+    fn measure(&self, inherent: f64) -> Option<Found> {
+        let (sent, arrived) = (&self.sent, &self.arrived);
         let (first, last) = arrived.times_us?;
         let all = sent.bytes as f64;
-        if arrived.packets < LEAST_PACKETS || all < LEAST_SHARE * bytes {
+        if arrived.packets < LEAST_PACKETS || all < LEAST_SHARE * self.bytes {
             return None;
         }
         let sending_us = sent.times_us.map_or(0, |(first, last)| last - first);
         let sending = if sending_us > 0 {
-            ((sent.bytes - sent.burst) as f64 * 8e6 / sending_us as f64).min(1.1 * rate)
+            ((sent.bytes - sent.burst) as f64 * 8e6 / sending_us as f64).min(1.1 * self.rate)
         } else {
-            rate
+            self.rate
         };
         let arriving_us = (last - first).max(1) as f64;
         let arriving = (arrived.bytes - arrived.first) as f64 * 8e6 / arriving_us / (1.0 - inherent);
@@ -334,8 +351,8 @@ impl Prober {
             return None;
         }
         // Noise stretches a probe as well as a queue does.
-        let full = less && arriving_us - sending_us as f64 > STRETCH * noise_us;
-        let found = Found {
+        let full = less && arriving_us - sending_us as f64 > STRETCH * self.noise_us;
+        Some(Found {
             rate: if full {
                 UTILISATION * arriving
             } else {
@@ -343,12 +360,7 @@ impl Prober {
             },
             arrived: arriving.min(sending),
             full,
-            asked,
-        };
-        if !full && !asked {
-            self.searching_us = now_us;
-            self.next_us = Some(now_us);
-        }
-        Some(found)
+            asked: self.asked,
+        })
     }
 }

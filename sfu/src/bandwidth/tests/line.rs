@@ -1,5 +1,6 @@
 //! A simulated line with a viewer at its end, and a sender as the engine is one: layers, frames in bursts, probes in ticks.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,31 @@ const FRAME_US: u64 = 40_000;
 const AUDIO_US: u64 = 20_000;
 const AUDIO: usize = 120;
 const AUDIO_BPS: u64 = 48_000;
+
+thread_local! {
+    /// Of the worlds made on this thread.
+    static SEED: Cell<u64> = const { Cell::new(7) };
+}
+
+/// Seeds of a test in CI; `SFU_SEEDS` asks for more.
+const SEEDS: u64 = 3;
+
+/// Runs `test` with each of the seeds; says of which it failed.
+#[track_caller]
+pub(super) fn each_seed(test: impl Fn()) {
+    let count = std::env::var("SFU_SEEDS").ok().and_then(|text| text.parse().ok());
+    let failed: Vec<u64> = (7..7 + count.unwrap_or(SEEDS))
+        .filter(|seed| {
+            SEED.set(*seed);
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(&test)).is_err()
+        })
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "failed with {} seeds: {failed:?}",
+        failed.len()
+    );
+}
 
 /// What the line is from some moment on.
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +153,7 @@ impl World {
             probes: 0,
             memory: 0,
             start,
-            random: StdRng::seed_from_u64(7),
+            random: StdRng::seed_from_u64(SEED.get()),
             free_us: 0,
             last_arrival_us: 0,
             on_way: VecDeque::new(),
