@@ -23,7 +23,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "stun",
         run: sfu::testing::fuzz::stun,
@@ -32,6 +32,11 @@ pub const TARGETS: [Target; 7] = [
     Target {
         name: "frames",
         run: sfu::testing::fuzz::frames,
+        longest: 8_000,
+    },
+    Target {
+        name: "turn",
+        run: sfu::testing::fuzz::turn,
         longest: 8_000,
     },
     Target {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::id::{ClassroomId, LessonId, SchoolId, TerminalId, UserId};
 use crate::media::{MediaKind, Source, Transport};
-use crate::signal::{LessonState, RecordingState, Role};
+use crate::signal::{IceServer, LessonState, RecordingState, Role};
 
 /// What a person may do in the district.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -316,6 +316,9 @@ pub struct ProbeAnswer {
     pub ports: Vec<u16>,
     /// The server takes TCP at these ports too.
     pub tcp: bool,
+    /// Relays on the port of HTTPS, for as long as it lasts.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ice_servers: Vec<IceServer>,
     /// After this time it ends by itself.
     pub lasts_ms: u32,
 }

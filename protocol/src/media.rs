@@ -24,6 +24,8 @@ pub enum Transport {
     Udp,
     /// Where a network lets no UDP through: what is lost comes late.
     Tcp,
+    /// Where it lets nothing but TLS on the port of HTTPS through: TCP, relayed within the server.
+    Tls,
 }
 
 /// Where a track comes from. A peer publishes at most one track per source.

@@ -12,7 +12,7 @@ mod server;
 mod wish;
 
 pub use client::{Action, ClientMessage, Report};
-pub use offer::{Offer, Section, SectionUse};
+pub use offer::{IceServer, Offer, Section, SectionUse};
 pub use room::{Lesson, LessonState, Peer, Presence, Recording, RecordingState, Role, Room, Track};
 pub use server::{Change, ErrorCode, ServerMessage};
 pub use wish::{PublishWish, WatchRule, Who, Wish};

@@ -3,9 +3,9 @@
 use protocol::id::{ClassroomId, LessonId, PeerId, TrackId};
 use protocol::media::{MediaKind, Source};
 use protocol::signal::{
-    Action, Change, ClientMessage, ErrorCode, Lesson, LessonState, Offer, Peer, Presence, PublishWish,
-    Recording, RecordingState, Report, Role, Room, Section, SectionUse, ServerMessage, Track, VERSION,
-    WatchRule, Who, Wish,
+    Action, Change, ClientMessage, ErrorCode, IceServer, Lesson, LessonState, Offer, Peer, Presence,
+    PublishWish, Recording, RecordingState, Report, Role, Room, Section, SectionUse, ServerMessage, Track,
+    VERSION, WatchRule, Who, Wish,
 };
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -245,6 +245,11 @@ fn messages_of_the_server() {
         now: at(60),
         room,
         offer: Some(offer()),
+        ice_servers: vec![IceServer {
+            urls: vec!["turns:lessons.example.cn:443?transport=tcp".to_owned()],
+            username: "1790000000:7f2c0e3a-8d0b-4f7e-9b43-3a4f1c2d5e6f".to_owned(),
+            credential: "9c1185a5c5e9fc54612808977ee8f548".to_owned(),
+        }],
     };
     let change = Change {
         lesson: Some(lesson()),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
+use sfu::turn::Realm;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::replay::ReplayStore;
 use crate::service::{Rooms, Services, scheduler};
 use crate::store::Store;
 use crate::tls;
+use crate::turn::{self, Turn};
 
 /// What every request handler has. Cloning it is cheap.
 #[derive(Clone)]
@@ -58,6 +60,8 @@ pub struct Media {
     pub replays: Arc<ReplayStore>,
     /// Measurements of lines, where there is an engine.
     pub probes: Option<Arc<Probes>>,
+    /// The engine's candidates, and where each is reached on this machine: what the relay relays to.
+    pub candidates: Vec<(SocketAddr, SocketAddr)>,
     /// Their routes.
     pub routes: Router,
 }
@@ -115,6 +119,7 @@ where
         rooms,
         replays,
         probes,
+        candidates,
         routes,
     } = media(&config, &services).await?;
     services.lessons.attach_rooms(&rooms);
@@ -146,7 +151,7 @@ where
         _lock: lock,
         app,
     };
-    running.serve(listener, secure, routes)?;
+    running.serve(listener, secure, routes, candidates)?;
     Ok(running)
 }
 
@@ -156,6 +161,7 @@ impl Running {
         listener: TcpListener,
         secure: Option<(TcpListener, tls::Material)>,
         routes: Router,
+        candidates: Vec<(SocketAddr, SocketAddr)>,
     ) -> anyhow::Result<()> {
         let pages = router(&self.app, routes);
         let plain = match self.https {
@@ -169,12 +175,26 @@ impl Running {
         if let Some((listener, material)) = secure {
             let handle = Handle::new();
             self.handles.push(handle.clone());
-            let server = axum_server::from_tcp_rustls(listener, material.rustls.clone())?.handle(handle);
+            let turn = self.turn(listener.local_addr()?.port(), candidates);
+            let acceptor = turn::Acceptor::new(material.rustls.clone(), turn);
+            let server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle);
             let over_tls = pages.layer(axum::Extension(OverTls));
             self.spawn(server.serve(over_tls.into_make_service_with_connect_info::<SocketAddr>()));
             self.tasks.push(tokio::spawn(renew(self.app.clone(), material)));
         }
         Ok(())
+    }
+
+    /// The relay, if it is wanted and has something to relay to; peers are told of it from now.
+    fn turn(&self, port: u16, candidates: Vec<(SocketAddr, SocketAddr)>) -> Option<Arc<Turn>> {
+        let services = &self.app.services;
+        let realm = Realm::new(services.relay.credentials(), candidates);
+        if !self.app.config.turn || !realm.reaches_something() {
+            return None;
+        }
+        services.relay.open(port);
+        let metrics = self.app.metrics.turn.clone();
+        Some(Arc::new(Turn::new(realm, services.clock.clone(), metrics)))
     }
 
     fn spawn(&mut self, server: impl Future<Output = std::io::Result<()>> + Send + 'static) {

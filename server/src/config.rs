@@ -59,6 +59,8 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
     /// More host names for the certificate of [`Tls::Local`].
     pub tls_names: Vec<String>,
+    /// Media through the HTTPS port too, for networks that let nothing else through; without TLS it means nothing.
+    pub turn: bool,
     /// What the HTTP port does while TLS is on.
     pub plain_http: PlainHttp,
     /// Classrooms may join so long before the start.
@@ -95,6 +97,7 @@ impl Default for Config {
             tls_cert: None,
             tls_key: None,
             tls_names: Vec::new(),
+            turn: true,
             plain_http: PlainHttp::Serve,
             open_before_minutes: 10,
             end_after_minutes: 60,
@@ -185,6 +188,7 @@ const SETTINGS: &[(&str, &str, Set)] = &[
     ("tls_names", "host names with commas between", |c, v| {
         put(&mut c.tls_names, list(v))
     }),
+    ("turn", "true or false", |c, v| parsed(&mut c.turn, v)),
     ("plain_http", "serve or redirect", |c, v| {
         let plain = match v {
             "serve" => Some(PlainHttp::Serve),

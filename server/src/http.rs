@@ -3,6 +3,7 @@
 mod claims;
 mod classrooms;
 pub mod cookies;
+mod door;
 pub mod error;
 mod exchange;
 pub mod extract;

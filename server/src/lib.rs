@@ -22,3 +22,4 @@ pub mod service;
 pub mod signal;
 pub mod store;
 pub mod tls;
+pub mod turn;

@@ -44,6 +44,7 @@ pub async fn start(config: &Config, services: &Services) -> anyhow::Result<Media
         reserve_bytes: u64::from(config.disk_reserve_mib) << 20,
     };
     let metrics = rooms::Metrics::new()?;
+    let candidates = engine.candidates();
     let probes = Arc::new(Probes::new(engine.clone(), config.tcp));
     let rooms = Rooms::start(services.clone(), engine, events, settings, metrics).await?;
     let replays = Arc::new(ReplayStore::new(recordings));
@@ -55,6 +56,7 @@ pub async fn start(config: &Config, services: &Services) -> anyhow::Result<Media
         rooms: Arc::new(rooms),
         replays,
         probes: Some(probes),
+        candidates,
         routes,
     })
 }

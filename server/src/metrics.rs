@@ -5,6 +5,8 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::turn;
+
 /// What a metric is called, and what its values are told apart by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
@@ -51,6 +53,8 @@ pub struct Metrics {
     pub refused: IntCounterVec,
     /// Measurements of lines, by whether they were begun.
     pub probes: IntCounterVec,
+    /// The relay's.
+    pub turn: turn::Metrics,
 }
 
 impl Metrics {
@@ -61,6 +65,7 @@ impl Metrics {
     /// When two have one name, which is a mistake in this file.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
+        let (turn, of_turn) = turn::Metrics::new(&registry)?;
         let mut metrics = Self {
             http_requests: IntCounterVec::new(
                 Opts::new("tongke_http_requests_total", "HTTP requests answered"),
@@ -83,6 +88,7 @@ impl Metrics {
                 Opts::new("tongke_probes_total", "Measurements of lines that were asked for"),
                 &["result"],
             )?,
+            turn,
             registry,
             descriptions: Vec::new(),
         };
@@ -95,6 +101,7 @@ impl Metrics {
             Box::new(metrics.probes.clone()),
         ];
         metrics.descriptions = register(&metrics.registry, all)?;
+        metrics.descriptions.extend(of_turn);
         Ok(metrics)
     }
 

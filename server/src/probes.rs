@@ -110,6 +110,7 @@ impl Probes {
             sdp: answer.sdp,
             ports: self.ports(),
             tcp: self.tcp,
+            ice_servers: Vec::new(),
             lasts_ms: u32::try_from(LASTS.whole_milliseconds()).unwrap_or(u32::MAX),
         })
     }

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod lessons;
 pub mod library;
 pub mod limiter;
+pub mod relay;
 pub mod rooms;
 pub mod scheduler;
 pub mod terminals;
@@ -32,6 +33,8 @@ pub struct Services {
     pub store: Store,
     /// Join tokens and signed addresses.
     pub tokens: Arc<tokens::Tokens>,
+    /// Who may use the relay.
+    pub relay: Arc<relay::Relay>,
     /// Timetable and the life of lessons.
     pub lessons: Arc<lessons::Lessons>,
     /// The event log.
@@ -78,6 +81,7 @@ impl Services {
                 events.clone(),
                 lessons.clone(),
             )),
+            relay: Arc::new(relay::Relay::new(&tokens.derived(b"relay"))),
             clock,
             store,
             tokens,

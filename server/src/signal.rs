@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::get;
 
 use crate::rooms::Rooms;
+use crate::service::relay::Door;
 
 /// Longest message of a peer: an answer of a teacher who watches a wall of classrooms.
 const MESSAGE_MAX: usize = 256 << 10;
@@ -20,9 +21,9 @@ pub fn routes(rooms: Rooms) -> Router {
     Router::new().route("/signal", get(upgrade)).with_state(rooms)
 }
 
-async fn upgrade(State(rooms): State<Rooms>, upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(State(rooms): State<Rooms>, door: Door, upgrade: WebSocketUpgrade) -> Response {
     upgrade
         .max_message_size(MESSAGE_MAX)
         .max_frame_size(MESSAGE_MAX)
-        .on_upgrade(move |socket| socket::serve(rooms, socket))
+        .on_upgrade(move |socket| socket::serve(rooms, door, socket))
 }

@@ -20,6 +20,7 @@ use crate::api::{EngineConfig, Event, StartError};
 use crate::dtls::Identity;
 use crate::metrics::Metrics;
 use crate::shard::{Clock, Command, Relay, ShardConfig};
+pub(crate) use addresses::reached_at;
 use socket::Socket;
 use streams::Streams;
 use worker::Worker;

@@ -85,6 +85,15 @@ impl Engine {
             .collect()
     }
 
+    /// Where peers are told to send their media, and where the same socket is reached on this machine.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<(SocketAddr, SocketAddr)> {
+        let threads = self.inner.threads.iter();
+        threads
+            .flat_map(|thread| edge::reached_at(&thread.candidates, &thread.bound))
+            .collect()
+    }
+
     /// States what a peer sends and receives. Makes the room and the peer if they are not there. `None` when nothing has
     /// to be negotiated (same tracks, only heights or priorities differ). `fresh` asks for a new connection.
     ///

@@ -27,6 +27,7 @@ mod spare;
 mod srtp;
 #[doc(hidden)]
 pub mod testing;
+pub mod turn;
 
 pub use api::{
     Answer, EngineConfig, EngineError, Event, Events, MediaWish, NegotiatedTrack, PeerStats, PublishTrack,

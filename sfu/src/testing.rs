@@ -1,6 +1,7 @@
 //! The engine without sockets, threads and clock, for the tests of `tests/`. Not part of the public face.
 
 pub mod fuzz;
+pub mod turn;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
 /** What the browser is started with: fake devices, no waiting for anything outside this machine. */
-const FLAGS = [
+export const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -16,6 +16,9 @@ const FLAGS = [
   "--disable-features=WebRtcHideLocalIpsWithMdns",
 ];
 
+/** The browser of this machine. */
+export const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
 export default defineConfig({
   testDir: ".",
   outputDir: "../../test-results/e2e",
@@ -28,7 +31,7 @@ export default defineConfig({
   reporter: [["list"]],
   use: {
     browserName: "chromium",
-    launchOptions: { executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: FLAGS },
+    launchOptions: { executablePath: CHROMIUM, args: FLAGS },
     actionTimeout: 30_000,
     navigationTimeout: 30_000,
     trace: "off",

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use utoipa::ToSchema;
 
 use crate::id::{PeerId, TrackId};
 use crate::media::{MediaKind, Source};
@@ -18,6 +19,24 @@ pub struct Offer {
     pub sdp: String,
     /// What each media section is for. Sections not listed are inactive.
     pub sections: Vec<Section>,
+}
+
+/// A relay for who cannot reach the media ports: an `RTCIceServer`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[ts(export)]
+pub struct IceServer {
+    /// `turns:` addresses.
+    pub urls: Vec<String>,
+    /// Says until when it is good, and for whom.
+    pub username: String,
+    /// Its password.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer").finish_non_exhaustive()
+    }
 }
 
 /// What a media section is for.

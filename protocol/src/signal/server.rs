@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use ts_rs::TS;
 
-use super::offer::Offer;
+use super::offer::{IceServer, Offer};
 use super::room::{Lesson, Peer, Recording, Role, Room};
 use crate::id::PeerId;
 use crate::media::Source;
@@ -32,6 +32,10 @@ pub enum ServerMessage {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         #[ts(optional)]
         offer: Option<Offer>,
+        /// Relays on the port of HTTPS, for connections from now on.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        #[ts(as = "Option<Vec<IceServer>>", optional)]
+        ice_servers: Vec<IceServer>,
     },
     /// What changed since the revision before.
     Change {

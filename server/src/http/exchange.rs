@@ -14,6 +14,7 @@ use crate::room::Refusal;
 use crate::room::tools::Sections;
 use crate::rooms::{Rooms, refusal_of};
 use crate::service::Error;
+use crate::service::relay::Door;
 use crate::service::tokens::{JoinClaims, TokenError};
 
 pub(super) use session::{answered, planned, routes};
@@ -29,10 +30,17 @@ pub(super) struct Offer {
     pub(super) lesson: LessonId,
     pub(super) claims: JoinClaims,
     pub(super) sdp: String,
+    pub(super) door: Door,
 }
 
 /// Checks a `POST`: token, lesson, content type.
-fn offer(rooms: &Rooms, lesson: &str, headers: &HeaderMap, body: &Bytes) -> Result<Offer, Box<Response>> {
+fn offer(
+    rooms: &Rooms,
+    lesson: &str,
+    door: Door,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Offer, Box<Response>> {
     let refused = |error: Error| Box::new(error.into_response());
     let services = rooms.services();
     let claims = bearer(headers)
@@ -56,6 +64,7 @@ fn offer(rooms: &Rooms, lesson: &str, headers: &HeaderMap, body: &Bytes) -> Resu
             lesson,
             claims,
             sdp: sdp.to_owned(),
+            door,
         }),
         _ => Err(Box::new(refusal(
             StatusCode::BAD_REQUEST,

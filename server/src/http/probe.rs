@@ -8,11 +8,13 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use protocol::api::{ErrorBody, ProbeAnswer, ProbeOffer, ProbeState};
+use protocol::id::PeerId;
 
 use super::exchange::unusable;
 use super::extract::Address;
 use crate::app::App;
-use crate::probes::{Probes, Refused};
+use crate::probes::{LASTS, Probes, Refused};
+use crate::service::relay::Door;
 use crate::service::{Error, Result};
 
 fn probes(app: &App) -> Result<&Arc<Probes>> {
@@ -29,13 +31,18 @@ fn probes(app: &App) -> Result<&Arc<Probes>> {
 pub(super) async fn create(
     State(app): State<App>,
     Address(address): Address,
+    door: Door,
     Json(ProbeOffer { sdp }): Json<ProbeOffer>,
 ) -> Result<Response> {
-    let begun = probes(&app)?.begin(address, sdp, app.services.clock.now()).await;
+    let now = app.services.clock.now();
+    let begun = probes(&app)?.begin(address, sdp, now).await;
     let result = if begun.is_ok() { "begun" } else { "refused" };
     app.metrics.probes.with_label_values(&[result]).inc();
     match begun {
-        Ok(answer) => Ok((StatusCode::CREATED, Json(answer)).into_response()),
+        Ok(mut answer) => {
+            answer.ice_servers = app.services.relay.servers(&door, PeerId::new(), now + LASTS);
+            Ok((StatusCode::CREATED, Json(answer)).into_response())
+        }
         Err(Refused::Bound(error)) => Err(error),
         Err(Refused::Engine(error)) => Ok(unusable(&error)),
     }

@@ -1,7 +1,7 @@
 //! Who gets a seat, and what a lost or closed socket means.
 
 use protocol::id::{PeerId, TerminalId};
-use protocol::signal::{ErrorCode, LessonState, Presence, Role, Wish};
+use protocol::signal::{ErrorCode, IceServer, LessonState, Presence, Role, Wish};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -25,6 +25,8 @@ pub struct Entry {
     pub take_over: bool,
     /// What the peer wants.
     pub wish: Wish,
+    /// Relays it is told of.
+    pub ice_servers: Vec<IceServer>,
 }
 
 impl Room {
@@ -87,6 +89,7 @@ impl Room {
             instance: entry.instance,
             welcomed: false,
             seen: View::default(),
+            ice_servers: entry.ice_servers,
         };
         let Some(member) = self.members.get_mut(&id) else {
             return;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::id::{ClassroomId, PeerId, TerminalId, UserId};
 use protocol::media::Source;
-use protocol::signal::{Lesson, Peer, Presence, Recording, Report, Role, Wish};
+use protocol::signal::{IceServer, Lesson, Peer, Presence, Recording, Report, Role, Wish};
 use sfu::MediaWish;
 use time::OffsetDateTime;
 
@@ -43,6 +43,8 @@ pub(super) struct Connection {
     /// The whole state was sent, so changes may follow.
     pub(super) welcomed: bool,
     pub(super) seen: View,
+    /// Relays it is told of with the welcome.
+    pub(super) ice_servers: Vec<IceServer>,
 }
 
 /// What a connection was told.

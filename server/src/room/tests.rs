@@ -208,6 +208,7 @@ impl Stage {
             instance: instance.to_owned(),
             take_over,
             wish,
+            ice_servers: Vec::new(),
         };
         let result = self.room.join(self.now, entry).map(|_| socket);
         self.run();

@@ -192,6 +192,7 @@ impl Room {
         connection.welcomed = true;
         connection.seen = seen;
         let socket = connection.socket;
+        let ice_servers = std::mem::take(&mut connection.ice_servers);
         self.send(
             socket,
             ServerMessage::Welcome {
@@ -201,6 +202,7 @@ impl Room {
                 now,
                 room,
                 offer,
+                ice_servers,
             },
         );
     }

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use aws_lc_rs::hmac;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use protocol::id::{ClassroomId, LessonId, TerminalId, UserId};
 use protocol::signal::Role;
@@ -106,6 +107,7 @@ struct WireJoin {
 pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
+    derives: hmac::Key,
     /// Of every revoked terminal; few, and read per join only.
     revoked: RwLock<HashSet<TerminalId>>,
     demo: OnceLock<Arc<DemoLessons>>,
@@ -128,9 +130,16 @@ impl Tokens {
         Ok(Self {
             encoding: EncodingKey::from_secret(&key),
             decoding: DecodingKey::from_secret(&key),
+            derives: hmac::Key::new(hmac::HMAC_SHA256, &key),
             revoked: RwLock::default(),
             demo: OnceLock::new(),
         })
+    }
+
+    /// A key for another purpose, the same over restarts; it does not tell the one it is made of.
+    #[must_use]
+    pub fn derived(&self, purpose: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.derives, purpose).as_ref().to_vec()
     }
 
     /// Tokens of these terminals are refused from now.

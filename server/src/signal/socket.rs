@@ -11,8 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
 use super::limit::{Limit, Verdict};
+use crate::room::ids::peer_id;
 use crate::room::{Entry, Refusal, SocketId};
 use crate::rooms::{Command, OUTBOX, Rooms, refusal_of};
+use crate::service::relay::{Door, FOR_A_JOIN};
 
 /// So long may a client take to say `hello`.
 const HELLO: Duration = Duration::from_secs(10);
@@ -38,6 +40,7 @@ enum Over {
 
 struct Socket {
     rooms: Rooms,
+    door: Door,
     id: SocketId,
     sink: SplitSink<WebSocket, Message>,
     stream: SplitStream<WebSocket>,
@@ -52,12 +55,13 @@ struct Seat {
 }
 
 /// Serves a socket until it is over.
-pub(super) async fn serve(rooms: Rooms, socket: WebSocket) {
+pub(super) async fn serve(rooms: Rooms, door: Door, socket: WebSocket) {
     rooms.metrics().sockets.inc();
     let (sink, stream) = socket.split();
     let (id, now) = (rooms.next_socket(), Instant::now());
     let mut socket = Socket {
         rooms,
+        door,
         id,
         sink,
         stream,
@@ -142,12 +146,15 @@ impl Socket {
         let lesson = claims.lesson;
         tracing::debug!(%lesson, revision, "hello");
         let who = Rooms::candidate(claims, &instance);
+        let (peer, until) = (peer_id(lesson, &who.seat), services.clock.now() + FOR_A_JOIN);
+        let ice_servers = services.relay.servers(&self.door, peer, until);
         let entry = Entry {
             socket: self.id,
             who,
             instance,
             take_over,
             wish,
+            ice_servers,
         };
         self.join(lesson, entry).await.map_err(Some)
     }

@@ -1,5 +1,6 @@
 //! A server with a demo district and no media, and clients of it.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -18,6 +19,9 @@ use time::{Duration, OffsetDateTime};
 
 /// A Monday morning in class.
 pub(crate) const MORNING: OffsetDateTime = datetime!(2026-11-23 02:00 UTC);
+
+/// Where clients are told that the engine is.
+pub(crate) const ENGINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)), 10_000);
 
 /// Remembers what the rooms were told.
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ pub(crate) struct Server {
     pub(crate) clock: ManualClock,
     pub(crate) told: Arc<Told>,
     pub(crate) data: tempfile::TempDir,
+    /// What the relay takes for a socket of the engine.
+    pub(crate) engine: std::net::UdpSocket,
 }
 
 impl Server {
@@ -84,12 +90,15 @@ impl Server {
         };
         change(&mut config);
         let rooms = told.clone();
+        let engine = std::net::UdpSocket::bind(("127.0.0.1", 0)).expect("a socket");
+        let candidates = vec![(ENGINE, engine.local_addr().expect("its address"))];
         let running = app::start(config, Arc::new(clock.clone()), async |config: &Config, _: &_| {
             let replays = Arc::new(ReplayStore::new(config.data.join("recordings")));
             Ok(Media {
                 rooms,
                 replays,
                 probes: None,
+                candidates,
                 routes: Router::new(),
             })
         })
@@ -100,6 +109,7 @@ impl Server {
             clock,
             told,
             data,
+            engine,
         }
     }
 

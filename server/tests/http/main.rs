@@ -8,6 +8,7 @@ mod demo;
 mod lessons;
 mod openapi;
 mod operators;
+mod relay;
 mod secrets;
 mod session;
 mod terminals;

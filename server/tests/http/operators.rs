@@ -107,7 +107,7 @@ async fn a_data_directory_has_one_server() {
     assert!(shown.contains("in use by another server"), "{shown}");
 }
 
-/// Sends a request to `localhost` over TLS, trusting one authority or none.
+/// Sends a request to `localhost` over TLS, trusting one authority or none. It says no ALPN, like a client of the relay.
 async fn over_tls(to: SocketAddr, authority: Option<String>, request: &str) -> std::io::Result<String> {
     let mut roots = RootCertStore::empty();
     if let Some(pem) = authority {

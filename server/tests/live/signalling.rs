@@ -50,6 +50,24 @@ async fn a_welcome_carries_the_offer_and_changes_follow() {
 }
 
 #[tokio::test]
+async fn a_welcome_tells_of_the_relay_where_there_is_one() {
+    let data = Data::new();
+    let server = Server::start(&data).await;
+    server.services.relay.open(8443);
+    let mut desk = server.socket().await;
+    desk.hello(server.teacher(), publishes()).await;
+    let Some(ServerMessage::Welcome {
+        peer, ice_servers, ..
+    }) = desk.next().await
+    else {
+        panic!("a welcome");
+    };
+    assert_eq!(ice_servers[0].urls, ["turns:127.0.0.1:8443?transport=tcp"]);
+    assert!(ice_servers[0].username.ends_with(&format!(":{peer}")));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_no_good_hello_is_refused_with_a_code() {
     let data = Data::new();
     let server = Server::start(&data).await;

@@ -47,6 +47,23 @@ fn tool(server: &Server, role: Role) -> String {
 }
 
 #[tokio::test]
+async fn a_player_is_told_of_the_relay() {
+    let data = Data::new();
+    let server = Server::start(&data).await;
+    let token = tool(&server, Role::Observer);
+    let without = post(&server, "/whep/demo", &token, "application/sdp", WHEP).await;
+    assert_eq!(header(&without, "link"), "", "there is none");
+    server.services.relay.open(8443);
+    let created = post(&server, "/whep/demo", &token, "application/sdp", WHEP).await;
+    let link = header(&created, "link");
+    let shape = link.starts_with("<turns:127.0.0.1:8443?transport=tcp>; rel=\"ice-server\"; username=\"")
+        && link.contains("\"; credential=\"")
+        && link.ends_with("\"; credential-type=\"password\"");
+    assert!(shape, "{link}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_whip_session_from_its_offer_to_its_end() {
     let data = Data::new();
     let server = Server::start(&data).await;

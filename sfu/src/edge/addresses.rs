@@ -1,6 +1,6 @@
 //! Which addresses peers are told.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::api::{EngineConfig, StartError};
 
@@ -72,4 +72,58 @@ pub(super) fn candidates(bound: &[SocketAddr], announce: &[IpAddr]) -> Vec<Socke
         }
     }
     candidates
+}
+
+/// Each candidate of a thread, and where this machine itself reaches its socket: what is announced may be an address of the NAT.
+pub(crate) fn reached_at(candidates: &[SocketAddr], bound: &[SocketAddr]) -> Vec<(SocketAddr, SocketAddr)> {
+    let here = |told: &SocketAddr| {
+        let of_family =
+            |local: &&SocketAddr| local.is_ipv4() == told.is_ipv4() && local.port() == told.port();
+        let exact = bound.iter().find(|local| *local == told);
+        let local = exact.or_else(|| bound.iter().find(of_family))?;
+        let ip = match local.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        Some((*told, SocketAddr::new(ip, local.port())))
+    };
+    candidates.iter().filter_map(here).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(texts: &[&str]) -> Vec<SocketAddr> {
+        texts
+            .iter()
+            .map(|text| text.parse().expect("an address"))
+            .collect()
+    }
+
+    #[test]
+    fn a_candidate_is_reached_where_its_socket_is_bound() {
+        let cases: [(&[&str], &[&str], &[&str]); 4] = [
+            // Bound to all, behind NAT.
+            (&["203.0.113.7:10000"], &["0.0.0.0:10000"], &["127.0.0.1:10000"]),
+            (
+                &["192.0.2.1:7", "192.0.2.2:7"],
+                &["192.0.2.1:7", "192.0.2.2:7"],
+                &["192.0.2.1:7", "192.0.2.2:7"],
+            ),
+            (&["203.0.113.7:7"], &["192.0.2.1:7"], &["192.0.2.1:7"]),
+            (
+                &["[2001:db8::1]:7", "192.0.2.1:7"],
+                &["0.0.0.0:7", "[::]:7"],
+                &["[::1]:7", "127.0.0.1:7"],
+            ),
+        ];
+        for (candidates, bound, expected) in cases {
+            let candidates = all(candidates);
+            let found = reached_at(&candidates, &all(bound));
+            let expected: Vec<_> = candidates.into_iter().zip(all(expected)).collect();
+            assert_eq!(found, expected);
+        }
+    }
 }

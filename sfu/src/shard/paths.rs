@@ -1,5 +1,6 @@
 //! By which of its addresses a peer is reached.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use protocol::media::Transport;
@@ -32,19 +33,31 @@ pub(super) struct Selection {
 
 impl Selection {
     /// Whether another path, of which a check just came, takes its place. The peer decides by nominating; where it does not, or
-    /// nominates all, UDP wins over TCP while both work.
+    /// nominates all, UDP wins over TCP and TCP over the relay while both work.
     fn yields(&self, now: Instant, to: Transport, nominated: bool) -> bool {
         let since = |at: Instant| now.saturating_duration_since(at);
-        match (self.transport, to) {
-            (Transport::Udp, Transport::Tcp) => {
+        match rank(to).cmp(&rank(self.transport)) {
+            Ordering::Greater => {
                 let insisted = self.nominated.is_some_and(|at| since(at) < PATIENCE);
-                since(self.heard) >= UDP_PATIENCE || nominated && !insisted
+                let patience = if self.transport == Transport::Udp {
+                    UDP_PATIENCE
+                } else {
+                    PATIENCE
+                };
+                since(self.heard) >= patience || nominated && !insisted
             }
-            (Transport::Tcp, Transport::Udp) => {
-                nominated || self.nominated.is_none() || since(self.heard) >= PATIENCE
-            }
-            _ => nominated || since(self.heard) >= PATIENCE,
+            Ordering::Less => nominated || self.nominated.is_none() || since(self.heard) >= PATIENCE,
+            Ordering::Equal => nominated || since(self.heard) >= PATIENCE,
         }
+    }
+}
+
+/// The lower the better.
+fn rank(transport: Transport) -> u8 {
+    match transport {
+        Transport::Udp => 0,
+        Transport::Tcp => 1,
+        Transport::Tls => 2,
     }
 }
 
@@ -159,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_peer_decides_and_udp_wins_while_both_work() {
-        use Transport::{Tcp, Udp};
+        use Transport::{Tcp, Tls, Udp};
         // (selected, silent for, nominated so long ago, the other, nominates it) → the other is taken
         let cases = [
             (Udp, 0.1, Some(0.1), Tcp, false, false),
@@ -181,6 +194,15 @@ mod tests {
             (Udp, 2.0, None, Udp, false, true),
             (Tcp, 0.1, None, Tcp, false, false),
             (Tcp, 2.0, None, Tcp, false, true),
+            // The relay is the last.
+            (Udp, 0.1, Some(0.1), Tls, true, false),
+            (Udp, 7.0, None, Tls, false, true),
+            (Tcp, 0.1, None, Tls, false, false),
+            (Tcp, 0.1, Some(3.0), Tls, true, true),
+            (Tcp, 3.0, None, Tls, false, true),
+            (Tls, 0.1, None, Tcp, false, true),
+            (Tls, 0.1, Some(0.1), Udp, true, true),
+            (Tls, 0.1, Some(0.1), Udp, false, false),
         ];
         for (at, (from, silent, nominated, to, nominates, expected)) in cases.into_iter().enumerate() {
             assert_eq!(

@@ -2,7 +2,7 @@
 //! and what is checked behind them holds for whatever they accept.
 
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use protocol::media::{Codec, MediaKind};
@@ -16,6 +16,8 @@ use crate::negotiated::{Flow, LocalTransport, Section};
 use crate::rtcp::read::{self, Item};
 use crate::rtp::{Header, extension, payload, red};
 use crate::sdp::{self, SessionIds};
+use crate::testing::turn::{Ask, Client};
+use crate::turn;
 
 /// Datagrams in one input of [`dtls`].
 const MAX_DATAGRAMS: usize = 16;
@@ -58,6 +60,59 @@ pub fn frames(bytes: &[u8]) {
         assert!(framing::append(&mut again, datagram));
     }
     assert_eq!(again, stream[..taken]);
+}
+
+/// What a client of the relay sends: whatever the pieces it comes in, the same steps and answers of the same length.
+///
+/// # Panics
+///
+/// When the engine has a bug.
+pub fn turn(bytes: &[u8]) {
+    let Some((piece, stream)) = bytes.split_first() else {
+        return;
+    };
+    let whole = turn_steps(stream, stream.len().max(1));
+    let pieces = turn_steps(stream, usize::from(*piece) + 1);
+    assert_eq!(whole, pieces);
+}
+
+/// Where datagrams went, and how many bytes were answered.
+fn turn_steps(stream: &[u8], piece: usize) -> (Vec<(SocketAddr, Vec<u8>)>, usize) {
+    let engine = SocketAddr::from(([192, 0, 2, 1], 10_000));
+    let local = SocketAddr::from(([127, 0, 0, 1], 10_000));
+    let login = turn::Credentials::new(b"key").issue("a", 1 << 40);
+    let realm = turn::Realm::new(turn::Credentials::new(b"key"), [(engine, local)]);
+    let now = Instant::now();
+    let mut session = turn::Session::new(Arc::new(realm), engine, now, 0);
+    let mut client = Client::new(login);
+    let (mut out, mut sent) = (Vec::new(), Vec::new());
+    // The client that sends it has an allocation, a permission and a channel.
+    for ask in [
+        Ask::Allocate,
+        Ask::Allocate,
+        Ask::Permit(engine),
+        Ask::Bind(0x4000, engine),
+    ] {
+        session.receive(&client.request(ask));
+        if session.next(now, &mut out) == Ok(Some(turn::Step::Open)) {
+            session.opened(now, local, &mut out);
+        }
+        client.receive(&std::mem::take(&mut out));
+    }
+    for bytes in stream.chunks(piece) {
+        session.receive(bytes);
+        loop {
+            match session.next(now, &mut out) {
+                Ok(Some(turn::Step::Send { to, data })) => sent.push((to, data.to_vec())),
+                Ok(Some(turn::Step::Open)) => session.opened(now, local, &mut out),
+                Ok(Some(turn::Step::Close)) => {}
+                Ok(None) => break,
+                Err(_) => return (sent, out.len()),
+            }
+        }
+    }
+    session.deliver(now, local, b"of the engine", &mut out);
+    (sent, out.len())
 }
 
 /// The datagrams up to a bad length, and how many bytes they took.

@@ -5,6 +5,11 @@ import { ACCOUNTS, type Server } from "./server";
 const DESK = { width: 1366, height: 768 };
 const TELEVISION = { width: 1280, height: 720 };
 
+/** Where the pages are: a server, or another way to it. */
+interface Site {
+  readonly url: string;
+}
+
 /** What is done with a page before it is loaded. */
 type Prepare = (page: Page) => Promise<void>;
 
@@ -34,12 +39,7 @@ export async function leave(browser: Browser, server: Server): Promise<void> {
 }
 
 /** Signs in on the sign-in page. */
-export async function signIn(
-  page: Page,
-  server: { readonly url: string },
-  who: keyof typeof ACCOUNTS,
-  path = "/",
-): Promise<void> {
+export async function signIn(page: Page, server: Site, who: keyof typeof ACCOUNTS, path = "/"): Promise<void> {
   await page.goto(`${server.url}${path}`);
   await page.getByLabel("账号").fill(ACCOUNTS[who].account);
   await page.getByLabel("密码", { exact: true }).fill(ACCOUNTS[who].password);
@@ -48,7 +48,7 @@ export async function signIn(
 }
 
 /** Signs the teacher in and opens the lesson that is on: the check before it. */
-export async function openCheck(browser: Browser, server: Server, prepare?: Prepare): Promise<Page> {
+export async function openCheck(browser: Browser, server: Site, prepare?: Prepare): Promise<Page> {
   const page = await openPage(browser);
   await prepare?.(page);
   await signIn(page, server, "teacher");
@@ -58,7 +58,7 @@ export async function openCheck(browser: Browser, server: Server, prepare?: Prep
 }
 
 /** Signs the teacher in, goes through the check and starts the lesson. */
-export async function goLive(browser: Browser, server: Server, prepare?: Prepare): Promise<Page> {
+export async function goLive(browser: Browser, server: Site, prepare?: Prepare): Promise<Page> {
   const page = await openCheck(browser, server, prepare);
   await expect(page.getByText("麦克风有声音")).toBeVisible();
   await page.getByRole("button", { name: "开始上课" }).click();

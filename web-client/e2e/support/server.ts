@@ -175,7 +175,8 @@ function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(own);
 }
 
-async function freeTcp(port = 0, host = "127.0.0.1"): Promise<number> {
+/** A port that is free for TCP. */
+export async function freeTcp(port = 0, host = "127.0.0.1"): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = createServer().once("error", reject);
     socket.listen(port, host, () => {

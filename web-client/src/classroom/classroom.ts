@@ -4,6 +4,7 @@ import { CLASSROOM_SIZES, Devices, localMemory } from "../live/devices";
 import { LevelMeter } from "../live/level-meter";
 import { LiveSession, newInstance } from "../live/live-session";
 import { CLASSROOM_ENCODINGS } from "../live/media-session";
+import { localLine } from "../live/relays";
 import { webSocketTransport } from "../live/transport";
 import { CardView } from "./card";
 import type { View } from "./dom";
@@ -101,7 +102,7 @@ export class Classroom {
       clock: systemClock,
       random: Math.random,
       open: webSocketTransport("/signal"),
-      createPeerConnection: () => new RTCPeerConnection({ bundlePolicy: "max-bundle" }),
+      createPeerConnection: (iceServers) => new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers }),
       token: joinTokens(lesson),
       instance: this.#instance,
       encodings: CLASSROOM_ENCODINGS,
@@ -110,6 +111,7 @@ export class Classroom {
         { who: "teacher", sources: [], height: window.screen.height, priority: 255 },
         { who: "stage", sources: [], height: Math.round(window.screen.height / 4), priority: 128 },
       ],
+      line: localLine(),
       audioContext: () => new AudioContext(),
     });
     this.#lesson = { id: lesson, session };

@@ -6,6 +6,7 @@ import { Devices, localMemory, TEACHER_SIZES } from "../live/devices";
 import { LiveSession, newInstance } from "../live/live-session";
 import { TEACHER_ENCODINGS } from "../live/media-session";
 import { Store } from "../live/store";
+import { localLine } from "../live/relays";
 import { webSocketTransport } from "../live/transport";
 import { useStore } from "./hooks";
 
@@ -31,12 +32,13 @@ export function useLive(lesson: string, kind: "teacher" | "observer", watch: Wat
       clock: systemClock,
       random: Math.random,
       open: webSocketTransport("/signal"),
-      createPeerConnection: () => new RTCPeerConnection({ bundlePolicy: "max-bundle" }),
+      createPeerConnection: (iceServers) => new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers }),
       token: joinTokens(lesson),
       instance,
       encodings: TEACHER_ENCODINGS,
       devices,
       watch: rules,
+      line: localLine(),
       audioContext: () => new AudioContext(),
     });
     const nudge = (): void => session.connection.nudge();

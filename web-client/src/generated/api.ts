@@ -399,6 +399,15 @@ export interface components {
             /** @description Teachers. */
             teachers: string[];
         };
+        /** @description A relay for who cannot reach the media ports: an `RTCIceServer`. */
+        IceServer: {
+            /** @description Its password. */
+            credential: string;
+            /** @description `turns:` addresses. */
+            urls: string[];
+            /** @description Says until when it is good, and for whom. */
+            username: string;
+        };
         /** @description `POST /api/v1/lessons/{lesson}/join`, by a person's session or a terminal's: what `hello` needs. */
         JoinGrant: {
             /**
@@ -491,6 +500,8 @@ export interface components {
         };
         /** @description A measurement that was begun. */
         ProbeAnswer: {
+            /** @description Relays on the port of HTTPS, for as long as it lasts. */
+            ice_servers?: components["schemas"]["IceServer"][];
             /** @description Its name in `/api/v1/probe/{id}`. */
             id: string;
             /**
@@ -704,7 +715,7 @@ export interface components {
          * @description What media runs over.
          * @enum {string}
          */
-        Transport: "udp" | "tcp";
+        Transport: "udp" | "tcp" | "tls";
         /** @description A person who can sign in. */
         User: {
             /** @description Account name. */

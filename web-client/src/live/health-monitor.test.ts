@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type ConnectionSample, HealthMonitor, type StreamSample, type Surroundings } from "./health-monitor";
+import { type ConnectionSample, HealthMonitor, sampleOf, type StreamSample, type Surroundings } from "./health-monitor";
 import { levelOf } from "./level-meter";
 
 const AROUND: Surroundings = {
@@ -82,4 +82,19 @@ it("tells of a lesson that plays by HLS what plays, and how late", () => {
   const refused = monitor.report(null, { ...AROUND, soundBlocked: true, delayed: { lagMs: 2_300, moving: true } });
   expect(refused).toMatchObject({ hears: false, sees: true });
   expect(monitor.report(null, AROUND).delayed_ms).toBeNull();
+});
+
+it("tells what the connection runs over by its selected pair", async () => {
+  const over = async (local: object) => {
+    const stats = new Map<string, object>([
+      ["t", { type: "transport", selectedCandidatePairId: "p" }],
+      ["other", { type: "candidate-pair", id: "other", localCandidateId: "none", nominated: true }],
+      ["p", { type: "candidate-pair", id: "p", localCandidateId: "l", currentRoundTripTime: 0.05 }],
+      ["l", { type: "local-candidate", ...local }],
+    ]);
+    return (await sampleOf({ getStats: () => Promise.resolve(stats) } as unknown as RTCPeerConnection)).transport;
+  };
+  expect(await over({ candidateType: "host", protocol: "udp" })).toBe("udp");
+  expect(await over({ candidateType: "prflx", protocol: "tcp" })).toBe("tcp");
+  expect(await over({ candidateType: "relay", protocol: "udp", relayProtocol: "tls" })).toBe("tls");
 });

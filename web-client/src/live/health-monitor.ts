@@ -55,6 +55,8 @@ function isSelected(pair: Record<string, unknown>, selected: unknown): boolean {
 }
 
 function transportOf(candidate: Record<string, unknown> | undefined): Transport | null {
+  // The only relay there is goes by TLS; the protocol of its candidate is what the server uses within itself.
+  if (candidate?.["candidateType"] === "relay") return "tls";
   const protocol = candidate?.["protocol"];
   return protocol === "udp" || protocol === "tcp" ? protocol : null;
 }

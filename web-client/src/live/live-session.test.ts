@@ -9,6 +9,7 @@ let clock: VirtualClock;
 let network: FakeNetwork;
 let devices: Devices;
 let session: LiveSession;
+let relays: RTCIceServer[];
 
 /** A device that is on, without a browser. */
 function turnOn(source: "camera" | "microphone"): { enabled: boolean } {
@@ -27,7 +28,8 @@ beforeEach(async () => {
     clock,
     random: () => 0.5,
     open: network.open,
-    createPeerConnection: () => {
+    createPeerConnection: (iceServers) => {
+      relays = iceServers;
       throw new Error("no media in this test");
     },
     token: () => Promise.resolve("token"),
@@ -35,6 +37,7 @@ beforeEach(async () => {
     encodings: TEACHER_ENCODINGS,
     devices,
     watch: [{ who: "teacher", sources: [], height: 720, priority: 255 }],
+    line: { load: () => false, save: () => undefined },
     audioContext: null,
   });
   await settle();
@@ -93,6 +96,17 @@ it("reports every two seconds how it is here", async () => {
   await clock.advance(4_100);
   expect(network.newest.sent.filter((message) => message.type === "report")).toHaveLength(2);
   expect(network.newest.last("report")?.report).toMatchObject({ camera_works: true, microphone_works: null });
+});
+
+it("hands the relays of the welcome to its connections", async () => {
+  const relay = { urls: ["turns:a.example:443?transport=tcp"], username: "1:me", credential: "secret" };
+  const offer = { negotiation: 1, fresh: true, sdp: "", sections: [] };
+  session.connection.reconnect();
+  await clock.advance(10);
+  network.newest.open();
+  network.newest.say(welcome({ offer, ice_servers: [relay] }));
+  await settle();
+  expect(relays).toEqual([relay]);
 });
 
 it("shows a text of the teacher's", () => {

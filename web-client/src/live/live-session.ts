@@ -1,4 +1,5 @@
 import type { Action } from "../generated/signal/Action";
+import type { IceServer } from "../generated/signal/IceServer";
 import type { PublishWish } from "../generated/signal/PublishWish";
 import type { Report } from "../generated/signal/Report";
 import type { ServerMessage } from "../generated/signal/ServerMessage";
@@ -8,6 +9,7 @@ import type { Devices, LocalSource } from "./devices";
 import { type DelayedHealth, HealthMonitor, sampleOf } from "./health-monitor";
 import { LevelMeter } from "./level-meter";
 import { type Encodings, MediaSession } from "./media-session";
+import { type LineMemory, Relays } from "./relays";
 import { afterChange, fromWelcome, type RoomView, teacherOf } from "./room-state";
 import { SignalConnection } from "./signal-connection";
 import { Store } from "./store";
@@ -20,13 +22,15 @@ export interface LiveOptions {
   clock: Clock;
   random: () => number;
   open: OpenTransport;
-  createPeerConnection: () => RTCPeerConnection;
+  createPeerConnection: (iceServers: IceServer[]) => RTCPeerConnection;
   token: (fresh: boolean) => Promise<string>;
   instance: string;
   encodings: Encodings;
   /** Captures what is published; absent for those who only watch. */
   devices: Devices | null;
   watch: WatchRule[];
+  /** Whether this machine can do without a relay. */
+  line: LineMemory;
   /** Made at the first microphone; absent in tests. */
   audioContext: (() => AudioContext) | null;
 }
@@ -66,6 +70,7 @@ export class LiveSession {
   delayed: DelayedHealth | null = null;
   readonly #options: LiveOptions;
   readonly #health = new HealthMonitor();
+  readonly #relays: Relays;
   readonly #undo: (() => void)[] = [];
   #watch: WatchRule[];
   #meter: { track: MediaStreamTrack; meter: LevelMeter } | null = null;
@@ -74,9 +79,10 @@ export class LiveSession {
   constructor(options: LiveOptions) {
     this.#options = options;
     this.#watch = options.watch;
+    this.#relays = new Relays(options.line);
     this.media = new MediaSession({
       clock: options.clock,
-      create: options.createPeerConnection,
+      create: () => options.createPeerConnection(this.#relays.next()),
       send: (message) => this.connection.send(message),
       encodings: options.encodings,
     });
@@ -91,6 +97,9 @@ export class LiveSession {
     });
     this.#undo.push(
       this.publishing.subscribe(() => this.#publish()),
+      this.media.state.subscribe(() => {
+        if (this.media.state.get().kind === "failed") this.#relays.failed();
+      }),
       every(options.clock, REPORT_MS, () => void this.report()),
     );
     if (options.devices !== null) this.#undo.push(options.devices.state.subscribe(() => this.#publish()));
@@ -130,6 +139,7 @@ export class LiveSession {
   async report(): Promise<void> {
     const connection = this.media.connection;
     const sample = connection === null ? null : await sampleOf(connection).catch(() => null);
+    if (sample?.transport != null && this.media.state.get().kind === "up") this.#relays.runsOver(sample.transport);
     const devices = this.#options.devices?.state.get();
     const works = (source: "camera" | "microphone"): boolean | null => {
       const device = devices?.[source];
@@ -176,6 +186,7 @@ export class LiveSession {
     switch (message.type) {
       case "welcome":
         this.room.set(fromWelcome(message, this.#options.clock.now()));
+        this.#relays.told(message.ice_servers ?? []);
         if (message.offer?.fresh === true) this.soundOnly.set(false);
         if (message.offer !== undefined) void this.media.offer(message.offer);
         break;

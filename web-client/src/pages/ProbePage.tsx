@@ -4,6 +4,7 @@ import {
   CloseCircleFilled,
   CopyOutlined,
   LoadingOutlined,
+  MinusCircleOutlined,
   ReloadOutlined,
 } from "@ant-design/icons";
 import { App, Button } from "antd";
@@ -21,6 +22,7 @@ const MARKS: Record<RungState, ReactNode> = {
   running: <LoadingOutlined />,
   good: <CheckCircleFilled />,
   bad: <CloseCircleFilled />,
+  absent: <MinusCircleOutlined />,
 };
 
 /** For a school's network person: what passes from here to the server, how well, and what to ask the firewall's owner for. */
@@ -137,9 +139,9 @@ async function copied(text: string): Promise<boolean> {
   return done;
 }
 
-/** What was measured, over the better of the two ways. */
-function numbers(t: TFunction, { udp, tcp, pageMs, upBps }: Findings): [string, string][] {
-  const line = udp ?? tcp;
+/** What was measured, over the best of the ways. */
+function numbers(t: TFunction, { udp, tcp, tls, pageMs, upBps }: Findings): [string, string][] {
+  const line = udp ?? tcp ?? tls;
   const none = "–";
   const ms = (value: number | null | undefined): string => (value == null ? none : t("probe.ms", { n: value }));
   const rate = (bps: number | null | undefined, most?: number): string =>
@@ -158,13 +160,14 @@ function numbers(t: TFunction, { udp, tcp, pageMs, upBps }: Findings): [string, 
 }
 
 /** What to ask the firewall's owner for. */
-function requests(t: TFunction, { addresses, ports, tcpOffered }: Findings): string[] {
+function requests(t: TFunction, { addresses, ports, tcpOffered, rungs }: Findings): string[] {
   const { hostname, protocol } = window.location;
   const port = window.location.port || (protocol === "https:" ? "443" : "80");
   const to = addresses.length === 0 ? hostname : addresses.join(", ");
   const media = ports.length === 0 ? t("probe.portsUnknown") : portRanges(ports);
   const lines: string[] = [t("probe.askPage", { host: hostname, port }), t("probe.askUdp", { to, ports: media })];
   if (tcpOffered) lines.push(t("probe.askTcp", { to, ports: media }));
+  if (rungs.tls !== "absent") lines.push(t("probe.askTls", { host: hostname, port }));
   lines.push(t("probe.askSocket"), t("probe.askIdle"));
   return lines.map((line, index) => `${index + 1}. ${line}`);
 }

@@ -4,7 +4,14 @@ import { addressesOf, type Findings, NOTHING_YET, onlyProtocol, portRanges, type
 const LINE = { rttMs: 40, lossPermille: 2, jitterMs: 3, downBps: 3_800_000, mostBps: 4_000_000 };
 
 function found(bad: Rung[], changes: Partial<Findings> = {}): Findings {
-  const rungs = { page: "good", socket: "good", udp: "good", tcp: "good", hls: "good" } as Findings["rungs"];
+  const rungs = {
+    page: "good",
+    socket: "good",
+    udp: "good",
+    tcp: "good",
+    tls: "good",
+    hls: "good",
+  } as Findings["rungs"];
   for (const rung of bad) rungs[rung] = "bad";
   return { ...NOTHING_YET, rungs, udp: LINE, upBps: 2_000_000, ...changes };
 }
@@ -14,9 +21,12 @@ it("judges by the best that passes", () => {
   expect(verdictOf(found([]))).toBe("good");
   expect(verdictOf(found(["tcp"]))).toBe("good");
   expect(verdictOf(found(["udp"]))).toBe("tcp");
-  expect(verdictOf(found(["udp", "tcp"]))).toBe("delayed");
+  expect(verdictOf(found(["udp", "tcp"]))).toBe("tls");
+  expect(verdictOf(found(["udp", "tcp", "tls"]))).toBe("delayed");
+  const without = found(["udp", "tcp"]);
+  expect(verdictOf({ ...without, rungs: { ...without.rungs, tls: "absent" } })).toBe("delayed");
   expect(verdictOf(found(["socket", "udp", "tcp"]))).toBe("noLesson");
-  expect(verdictOf(found(["page", "socket", "udp", "tcp", "hls"]))).toBe("nothing");
+  expect(verdictOf(found(["page", "socket", "udp", "tcp", "tls", "hls"]))).toBe("nothing");
 });
 
 it("calls a line weak that loses, is slow or narrow, either way", () => {

@@ -1,9 +1,9 @@
 /** What stands between a school and the server, from the outermost: each may be blocked by itself. */
-export const RUNGS = ["page", "socket", "udp", "tcp", "hls"] as const;
+export const RUNGS = ["page", "socket", "udp", "tcp", "tls", "hls"] as const;
 export type Rung = (typeof RUNGS)[number];
-export type RungState = "waiting" | "running" | "good" | "bad";
+export type RungState = "waiting" | "running" | "good" | "bad" | "absent";
 
-/** What was measured over UDP or TCP. */
+/** What was measured over UDP, TCP or TLS. */
 export interface Line {
   rttMs: number;
   lossPermille: number;
@@ -20,6 +20,7 @@ export interface Findings {
   pageMs: number | null;
   udp: Line | null;
   tcp: Line | null;
+  tls: Line | null;
   upBps: number | null;
   /** Where media goes. */
   addresses: readonly string[];
@@ -29,10 +30,11 @@ export interface Findings {
 }
 
 export const NOTHING_YET: Findings = {
-  rungs: { page: "waiting", socket: "waiting", udp: "waiting", tcp: "waiting", hls: "waiting" },
+  rungs: { page: "waiting", socket: "waiting", udp: "waiting", tcp: "waiting", tls: "waiting", hls: "waiting" },
   pageMs: null,
   udp: null,
   tcp: null,
+  tls: null,
   upBps: null,
   addresses: [],
   ports: [],
@@ -40,7 +42,7 @@ export const NOTHING_YET: Findings = {
 };
 
 /** How lessons go from here. */
-export type Verdict = "good" | "weak" | "tcp" | "delayed" | "noLesson" | "nothing";
+export type Verdict = "good" | "weak" | "tcp" | "tls" | "delayed" | "noLesson" | "nothing";
 
 /** Where a lesson begins to suffer. */
 const MOST_LOSS_PERMILLE = 30;
@@ -53,7 +55,7 @@ export function verdictOf({ rungs, udp, upBps }: Findings): Verdict | null {
   if (RUNGS.some((rung) => rungs[rung] === "waiting" || rungs[rung] === "running")) return null;
   if (rungs.page === "bad") return "nothing";
   if (rungs.socket === "bad") return "noLesson";
-  if (rungs.udp === "bad") return rungs.tcp === "good" ? "tcp" : "delayed";
+  if (rungs.udp === "bad") return rungs.tcp === "good" ? "tcp" : rungs.tls === "good" ? "tls" : "delayed";
   const weak =
     udp !== null &&
     (udp.lossPermille > MOST_LOSS_PERMILLE ||

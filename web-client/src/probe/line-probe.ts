@@ -16,6 +16,9 @@ const PIECES = 4;
 const UPLOAD_MS = 4_000;
 const UPLOADS = 12;
 
+/** The server has no such way. */
+class NotOffered extends Error {}
+
 /** Finds out what passes between this browser and the server, one rung after another. */
 export class LineProbe {
   readonly findings = new Store<Findings>(NOTHING_YET);
@@ -27,6 +30,7 @@ export class LineProbe {
     await this.#try("socket", () => this.#socket());
     await this.#try("udp", async () => this.#set({ udp: await this.#media("udp") }));
     await this.#try("tcp", async () => this.#set({ tcp: await this.#media("tcp") }));
+    await this.#try("tls", async () => this.#set({ tls: await this.#media("tls") }));
     await this.#try("hls", () => this.#hls());
     await this.#upload().catch(() => undefined);
   }
@@ -42,8 +46,8 @@ export class LineProbe {
     try {
       await work();
       this.#rung(rung, "good");
-    } catch {
-      this.#rung(rung, "bad");
+    } catch (error) {
+      this.#rung(rung, error instanceof NotOffered ? "absent" : "bad");
     }
   }
 
@@ -87,16 +91,29 @@ export class LineProbe {
     if (typeof code !== "string") throw new Error("another answered");
   }
 
-  async #media(protocol: "udp" | "tcp"): Promise<Line> {
-    const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  async #media(way: "udp" | "tcp" | "tls"): Promise<Line> {
+    const configuration: RTCConfiguration = {
+      bundlePolicy: "max-bundle",
+      iceTransportPolicy: way === "tls" ? "relay" : "all",
+    };
+    const connection = new RTCPeerConnection(configuration);
     let id: string | null = null;
     try {
       connection.addTransceiver("video", { direction: "recvonly" });
-      await connection.setLocalDescription();
-      const answer = await api.beginProbe(connection.localDescription?.sdp ?? "");
+      // It gathers candidates once it is set, and what relays there are is known only then.
+      const offer = await connection.createOffer();
+      const answer = await api.beginProbe(offer.sdp ?? "");
       id = answer.id;
       this.#set({ addresses: addressesOf(answer.sdp), ports: answer.ports, tcpOffered: answer.tcp });
-      await connection.setRemoteDescription({ type: "answer", sdp: onlyProtocol(answer.sdp, protocol) });
+      const iceServers = answer.ice_servers ?? [];
+      if (way === "tls") {
+        if (iceServers.length === 0) throw new NotOffered();
+        connection.setConfiguration({ ...configuration, iceServers });
+      }
+      await connection.setLocalDescription(offer);
+      // The relay reaches the server by UDP, within it.
+      const sdp = onlyProtocol(answer.sdp, way === "tcp" ? "tcp" : "udp");
+      await connection.setRemoteDescription({ type: "answer", sdp });
       await this.#connected(connection);
       return await this.#measured(answer.id);
     } finally {

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use axum::routing::{patch, post};
 use protocol::id::{LessonId, PeerId};
+use protocol::signal::IceServer;
 use sfu::{Answer, EngineError};
 use tokio::sync::oneshot;
 use tower_http::cors::{Any, CorsLayer};
@@ -18,6 +19,7 @@ use crate::rooms::sessions::{Kind, Session};
 use crate::rooms::{Command, Rooms};
 use crate::service::Error;
 use crate::service::lessons::joinable;
+use crate::service::relay::{Door, FOR_A_JOIN};
 
 /// The routes of WHIP or of WHEP; `begin` answers an offer whose token, lesson and type are good.
 pub(in crate::http) fn routes<F, A>(rooms: Rooms, kind: Kind, begin: F) -> Router
@@ -28,9 +30,10 @@ where
     let word = kind.word();
     let begin = move |State(rooms): State<Rooms>,
                       Path(lesson): Path<String>,
+                      door: Door,
                       headers: HeaderMap,
                       body: Bytes| async move {
-        match offer(&rooms, &lesson, &headers, &body) {
+        match offer(&rooms, &lesson, door, &headers, &body) {
             Ok(offer) => match still_on(&rooms, offer.lesson).await {
                 Ok(()) => begin(rooms, offer).await.unwrap_or_else(failed),
                 Err(error) => failed(error),
@@ -66,6 +69,7 @@ fn cors() -> CorsLayer {
         .expose_headers([
             header::LOCATION,
             header::ETAG,
+            header::LINK,
             HeaderName::from_static("accept-patch"),
         ])
         .max_age(std::time::Duration::from_hours(24))
@@ -112,7 +116,9 @@ pub(in crate::http) async fn answered(
                 ice_session: answer.ice_session,
                 client_ufrag: ufrag(&offer.sdp).unwrap_or_default().to_owned(),
             };
-            Ok(created(rooms, session, answer.sdp))
+            let until = rooms.services().clock.now() + FOR_A_JOIN;
+            let relays = rooms.services().relay.servers(&offer.door, peer, until);
+            Ok(created(rooms, session, answer.sdp, &relays))
         }
         Err(error) => {
             rooms.tell(offer.lesson, Command::ToolEnded { peer }).await?;
@@ -122,7 +128,7 @@ pub(in crate::http) async fn answered(
 }
 
 /// `201 Created`: the answer and the session's address.
-fn created(rooms: &Rooms, session: Session, answer: String) -> Response {
+fn created(rooms: &Rooms, session: Session, answer: String, relays: &[IceServer]) -> Response {
     let (kind, lesson, etag) = (session.kind, session.lesson, tag(&session.ice_session));
     let secret = rooms.sessions().add(session);
     let location = format!("/{}/{lesson}/{secret}", kind.word());
@@ -132,7 +138,26 @@ fn created(rooms: &Rooms, session: Session, answer: String) -> Response {
         (header::ETAG, etag),
         (HeaderName::from_static("accept-patch"), FRAGMENT.to_owned()),
     ];
-    (StatusCode::CREATED, headers, answer).into_response()
+    let mut response = (StatusCode::CREATED, headers, answer).into_response();
+    for link in relays.iter().flat_map(links) {
+        response.headers_mut().append(header::LINK, link);
+    }
+    response
+}
+
+/// A relay as RFC 9725 §4.6 says it.
+fn links(relay: &IceServer) -> impl Iterator<Item = HeaderValue> {
+    let IceServer {
+        urls,
+        username,
+        credential,
+    } = relay;
+    urls.iter().filter_map(move |url| {
+        let link = format!(
+            "<{url}>; rel=\"ice-server\"; username=\"{username}\"; credential=\"{credential}\"; credential-type=\"password\""
+        );
+        HeaderValue::from_str(&link).ok()
+    })
 }
 
 fn tag(ice_session: &str) -> String {

@@ -3,4 +3,4 @@
 /**
  * What media runs over.
  */
-export type Transport = "udp" | "tcp";
+export type Transport = "udp" | "tcp" | "tls";
