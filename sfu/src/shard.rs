@@ -37,7 +37,6 @@ use crate::dtls::Identity;
 use crate::metrics::Metrics;
 use crate::packet::{Packet, SenderClock};
 use crate::spare::Spare;
-use crate::turn::RELAYED_FROM;
 use connection::Connection;
 pub(crate) use control::{Command, Credentials, Open};
 use sleep::Asleep;
@@ -83,12 +82,10 @@ impl Path {
 
     /// What it runs over.
     pub(crate) fn transport(self) -> Transport {
-        if self.socket & Self::TCP != 0 {
-            Transport::Tcp
-        } else if self.remote.ip() == RELAYED_FROM {
-            Transport::Tls
-        } else {
+        if self.socket & Self::TCP == 0 {
             Transport::Udp
+        } else {
+            Transport::Tcp
         }
     }
 

@@ -7,6 +7,7 @@ use protocol::media::Transport;
 
 use super::connection::{CONSENT, Connection, MAX_PATHS};
 use super::{Path, Shard};
+use crate::turn::RELAYED_FROM;
 
 /// A selected path that was silent for so long gives way to another one that passes checks.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -61,6 +62,16 @@ fn rank(transport: Transport) -> u8 {
     }
 }
 
+impl Path {
+    /// What the line to the peer is: a datagram of the relay came to it by TLS.
+    fn way(self) -> Transport {
+        match self.transport() {
+            Transport::Udp if self.remote.ip() == RELAYED_FROM => Transport::Tls,
+            other => other,
+        }
+    }
+}
+
 impl Connection {
     /// A check came by a path.
     fn checked(&mut self, now: Instant, path: Path, nominated: bool) {
@@ -72,7 +83,7 @@ impl Connection {
                     selection.nominated = Some(now);
                 }
             }
-            (Some(_), Some(selection)) if !selection.yields(now, path.transport(), nominated) => {}
+            (Some(_), Some(selection)) if !selection.yields(now, path.way(), nominated) => {}
             _ => self.select(path, now, nominated.then_some(now)),
         }
     }
@@ -81,7 +92,7 @@ impl Connection {
         self.cut_at = None;
         self.selected = Some(path);
         self.selection = Some(Selection {
-            transport: path.transport(),
+            transport: path.way(),
             heard,
             nominated,
         });
@@ -168,6 +179,19 @@ mod tests {
             nominated: nominated.map(ago),
         };
         selection.yields(now, to, nominates)
+    }
+
+    #[test]
+    fn a_path_of_the_relay_is_known_by_its_address() {
+        let path = |ip: std::net::IpAddr| Path {
+            socket: 0,
+            remote: (ip, 40_000).into(),
+            local: None,
+        };
+        assert_eq!(path(RELAYED_FROM).way(), Transport::Tls);
+        assert_eq!(path([127, 0, 0, 1].into()).way(), Transport::Udp);
+        let tcp = Path::tcp(1, 1, (RELAYED_FROM, 40_000).into());
+        assert_eq!(tcp.way(), Transport::Tcp);
     }
 
     #[test]
