@@ -245,7 +245,11 @@ impl Classroom<'_> {
             ServerMessage::Error { code, message, .. } => {
                 self.seat.fails(format!("{code:?}: {message}"));
             }
-            ServerMessage::Done { .. } | ServerMessage::Line { .. } | ServerMessage::Message { .. } => {}
+            // It sends no layers.
+            ServerMessage::Done { .. }
+            | ServerMessage::Layers { .. }
+            | ServerMessage::Line { .. }
+            | ServerMessage::Message { .. } => {}
         }
         Ok(None)
     }
