@@ -14,6 +14,7 @@ mod sent;
 mod tests;
 mod throughput;
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::probe::{Probe, ProbeId};
@@ -54,27 +55,30 @@ const LOW_LOSS: f64 = 0.02;
 
 /// What one viewer's line carries, learned from its transport-wide feedback
 /// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+///
+/// What each packet needs comes first.
+#[repr(C)]
 pub(crate) struct Bandwidth {
     epoch: Instant,
+    /// Feedback came at least once.
+    answered: bool,
+    history: History,
+    silence: Silence,
+    control: Control,
+    prober: Prober,
     want: f64,
     /// The most the estimate was since the search for more began.
     top: f64,
-    history: History,
     far: FarClock,
     arriving: Throughput,
     delay: Delay,
     loss: Loss,
-    control: Control,
-    prober: Prober,
-    /// Feedback came at least once.
-    answered: bool,
     /// The first packet that feedback has not told of.
     told: Option<u64>,
     /// The packet before was a probe's.
     after_probe: bool,
     /// The estimate before it was lowered for loss that may yet turn out to be none of ours.
     before_loss: Option<f64>,
-    silence: Silence,
     remb: Option<(u64, Instant)>,
     reported: Reported,
 }
@@ -123,6 +127,18 @@ impl Bandwidth {
             remb: None,
             reported: Reported::default(),
         }
+    }
+
+    /// Has the memory fetched that [`Self::sent`] will need.
+    pub(crate) fn warm(&self) {
+        black_box((
+            self.epoch,
+            self.answered,
+            self.silence.last_sent_us,
+            self.silence.due_us,
+            self.prober.running(),
+        ));
+        self.history.warm();
     }
 
     fn at_us(&self, now: Instant) -> u64 {
@@ -235,6 +251,12 @@ impl Bandwidth {
         // Where it is all that is known, it stays.
         let remb = self.remb.filter(|_| self.answered).map(|(_, until)| until);
         [own, remb].into_iter().flatten().min()
+    }
+
+    /// When what was sent has to be answered.
+    pub(crate) fn answer_due(&self) -> Option<Instant> {
+        let due_us = self.silence.due_us?;
+        Some(self.epoch + Duration::from_micros(due_us))
     }
 
     /// Something is due.

@@ -3,6 +3,7 @@
 mod packet;
 pub(crate) mod rewrite;
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use protocol::media::{Codec, MediaKind};
@@ -45,31 +46,34 @@ struct Chosen {
 }
 
 /// A stream to one viewer.
+///
+/// What each packet needs comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Outgoing {
-    /// Its section.
-    pub(crate) mid: String,
-    /// Audio or video.
-    pub(crate) kind: MediaKind,
     /// Our SSRC.
     pub(crate) ssrc: u32,
+    /// Audio or video.
+    pub(crate) kind: MediaKind,
+    /// Only the primary block of RED is sent.
+    once: bool,
+    chosen: Option<Chosen>,
+    extensions: Extensions,
+    mid_until: u64,
+    packets: u32,
+    bytes: u32,
+    rewriter: Rewriter,
+    /// Its section.
+    pub(crate) mid: String,
     rtx_ssrc: Option<u32>,
     payloads: Vec<Payload>,
-    extensions: Extensions,
-    chosen: Option<Chosen>,
     /// CNAME of the sender reports: streams with the same are played in step.
     pub(crate) cname: String,
-    rewriter: Rewriter,
-    mid_until: u64,
     /// Numbers below were sent under other payload types or extension ids and must not be sealed again.
     sealed_before: u64,
     rtx_index: u64,
-    packets: u32,
-    bytes: u32,
     repair: f64,
     repair_at: Option<Instant>,
-    /// Only the primary block of RED is sent.
-    once: bool,
     /// The viewer's last loss report, in 1/256.
     pub(crate) fraction_lost: u8,
     /// Layers that sleep and were chosen for it: bit n is layer n.
@@ -133,6 +137,19 @@ impl Outgoing {
     /// Another track is behind it from now on.
     pub(crate) fn rewire(&mut self) {
         self.rewriter.detach();
+    }
+
+    /// Has the memory fetched that [`Self::write`] will need.
+    pub(crate) fn warm(&self) {
+        black_box((
+            self.kind,
+            self.chosen.is_none(),
+            self.mid_until,
+            self.packets,
+            self.extensions.transport_cc,
+            self.once,
+        ));
+        self.rewriter.warm();
     }
 
     /// Sends another layer from its next keyframe on; `None` is a pause.

@@ -10,6 +10,7 @@ mod batches;
 mod connection;
 mod control;
 mod datagrams;
+mod dues;
 mod feedback;
 mod forward;
 mod incoming;
@@ -39,6 +40,7 @@ use crate::packet::{Packet, SenderClock};
 use crate::spare::Spare;
 use connection::Connection;
 pub(crate) use control::{Command, Credentials, Open};
+use dues::Dues;
 use sleep::Asleep;
 pub(crate) use tap::TapFeed;
 use track::Track;
@@ -149,7 +151,17 @@ pub(crate) struct Clock {
     pub(crate) unix_us: u64,
 }
 
+/// What may as well be done a little later is done with what others have to do.
+const TOGETHER_MS: u32 = 50;
+
 impl Clock {
+    /// An instant at or after this one at which others of its kind are due too.
+    pub(crate) fn together(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.epoch).as_millis();
+        let slots = u32::try_from(since / u128::from(TOGETHER_MS)).unwrap_or(u32::MAX - 1) + 1;
+        self.epoch + Duration::from_millis(u64::from(TOGETHER_MS)) * slots
+    }
+
     /// Microseconds of Unix time at an instant.
     pub(crate) fn unix_us(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.epoch).as_micros();
@@ -178,6 +190,8 @@ pub(crate) struct ShardConfig {
 pub(crate) struct Shard {
     config: ShardConfig,
     connections: Slab<Box<Connection>>,
+    /// Their deadlines.
+    dues: Dues,
     by_peer: HashMap<PeerId, usize>,
     by_ufrag: HashMap<String, usize>,
     by_path: HashMap<(usize, SocketAddr), usize>,
@@ -189,6 +203,8 @@ pub(crate) struct Shard {
     flush_at: Option<Instant>,
     /// The earliest time a connection or track wants to be looked at.
     wake_at: Option<Instant>,
+    /// When connections were looked at last.
+    ticked_at: Instant,
     /// When it is looked for layers nobody takes; at once where there is none.
     rest_at: Option<Instant>,
     generations: u64,
@@ -201,8 +217,10 @@ impl Shard {
     /// A shard without peers.
     pub(crate) fn new(config: ShardConfig) -> Self {
         Self {
+            ticked_at: config.clock.epoch,
             config,
             connections: Slab::new(),
+            dues: Dues::default(),
             by_peer: HashMap::new(),
             by_ufrag: HashMap::new(),
             by_path: HashMap::new(),

@@ -69,6 +69,11 @@ impl Sealer {
         self.rtp.seal_rtp(buffer, start, header_len, ssrc, index)
     }
 
+    /// Has the memory fetched that sealing will need.
+    pub(crate) fn warm(&self) {
+        self.rtp.warm();
+    }
+
     /// Protects the compound RTCP packet that is `buffer[start..]`.
     pub(crate) fn seal_rtcp(&mut self, buffer: &mut Vec<u8>, start: usize) -> Result<(), Unspecified> {
         let index = self.rtcp_index;

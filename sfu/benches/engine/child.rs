@@ -92,10 +92,6 @@ impl Served {
                     .expect("the answer is taken");
                 Tell::Done
             }
-            Ask::Close => {
-                self.engine.close_room(self.room).await;
-                Tell::Done
-            }
             Ask::Usage => Tell::Usage(self.usage()),
             Ask::Floor { targets, ms } => Tell::Usage(floor::run(targets, Duration::from_millis(ms))),
         }

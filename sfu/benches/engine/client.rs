@@ -124,6 +124,14 @@ impl Client {
         client
     }
 
+    /// Nobody waits for what comes any more.
+    pub fn leave(&mut self, registry: &Registry) {
+        registry.deregister(&mut self.socket).expect("it was waited for");
+        if let Some(stream) = &mut self.stream {
+            registry.deregister(&mut stream.io).expect("it was waited for");
+        }
+    }
+
     /// Where it is.
     pub fn address(&self) -> SocketAddr {
         self.address

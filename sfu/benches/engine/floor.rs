@@ -73,7 +73,8 @@ impl Floor {
 
     fn send_for(&mut self, duration: Duration) {
         let begin = Instant::now();
-        let (mut frame_at, mut sound_at) = (begin, begin);
+        // As the teacher does.
+        let (mut frame_at, mut sound_at) = (begin, begin + AUDIO_EVERY / 2);
         while begin.elapsed() < duration {
             let next = frame_at.min(sound_at);
             std::thread::sleep(next.saturating_duration_since(Instant::now()));

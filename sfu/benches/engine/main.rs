@@ -23,13 +23,17 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use publisher::Studio;
-use report::Row;
+use report::{Round, Row};
 use usage::Usage;
-use viewers::Hall;
-use wire::{Ask, Engine};
+use viewers::{Counted, Hall};
+use wire::Engine;
 
 /// After the last join, until what is measured is steady.
 const SETTLE: Duration = Duration::from_secs(2);
+/// A turn of the engine or the floor; peers that are left alone for longer are lost.
+const TURN: Duration = Duration::from_secs(2);
+/// After the floor's turn, until what is measured is steady again.
+const AGAIN: Duration = Duration::from_millis(300);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -54,7 +58,7 @@ fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
-/// One size: joins, the engine, then the floor to the same receivers.
+/// One size: joins, then the engine and the floor to the same receivers in turn, so that what else the machine does meets both.
 fn measure(viewers: usize, duration: Duration, threads: usize) -> Row {
     let mut engine = Engine::start(threads);
     let mut studio = Studio::open(&mut engine);
@@ -64,23 +68,29 @@ fn measure(viewers: usize, duration: Duration, threads: usize) -> Row {
     let joined_in = began.elapsed();
     let after = engine.usage();
     let running = hall.run();
-    studio.teach(SETTLE);
-    let (start, seen) = (engine.usage(), running.counted());
-    studio.measure(true);
-    studio.teach(duration);
-    studio.measure(false);
-    let (end, seen_at_end) = (engine.usage(), running.counted());
-    engine.ask(&Ask::Close);
     let targets = running.addresses();
-    let floor = engine.floor(targets, duration);
+    studio.teach(SETTLE);
+    let (mut rounds, mut counted) = (Vec::new(), Counted::default());
+    for _ in 0..duration.as_secs().div_ceil(TURN.as_secs()) {
+        studio.teach(AGAIN);
+        let (start, seen) = (engine.usage(), running.counted());
+        studio.measure(true);
+        studio.teach(TURN);
+        studio.measure(false);
+        let used = engine.usage().since(&start);
+        let now = running.counted();
+        counted.packets += now.packets - seen.packets;
+        counted.lost += now.lost - seen.lost;
+        let floor = engine.floor(targets.clone(), TURN);
+        rounds.push(Round { engine: used, floor });
+    }
+    let end = engine.usage();
     running.stop();
     let came = (viewers - publisher::SAMPLES) as f64;
     Row {
         viewers,
-        engine: end.since(&start),
-        floor,
-        received: seen_at_end.packets - seen.packets,
-        lost: seen_at_end.lost - seen.lost,
+        rounds,
+        counted,
         join_ms: after.since(&before).cpu_ms() / came,
         joined_in,
         memory_kib: Usage::growth_kib(&before, &end) / came,

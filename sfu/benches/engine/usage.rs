@@ -77,6 +77,19 @@ impl Usage {
         }
     }
 
+    /// Of several spans of time together.
+    pub fn sum<'a>(spans: impl Iterator<Item = &'a Self>) -> Self {
+        spans.fold(Self::default(), |sum, span| Self {
+            cpu_ns: sum.cpu_ns + span.cpu_ns,
+            user_ticks: sum.user_ticks + span.user_ticks,
+            system_ticks: sum.system_ticks + span.system_ticks,
+            process_ns: sum.process_ns + span.process_ns,
+            packets: sum.packets + span.packets,
+            sends: sum.sends + span.sends,
+            rss_kib: span.rss_kib,
+        })
+    }
+
     /// CPU of the whole process in ms.
     pub fn cpu_ms(&self) -> f64 {
         self.process_ns as f64 / 1e6

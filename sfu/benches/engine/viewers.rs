@@ -1,4 +1,5 @@
-//! Viewers that wake for what comes, count it, and keep their connection.
+//! Viewers that count what comes and keep their connection. They read at a pace of their own: on loopback a sender would else pay for
+//! waking them, and the more the slower it is, where on a network the receivers are other machines.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,8 +14,8 @@ use crate::client::{self, Client, PATIENCE};
 use crate::publisher::{SAMPLES, Studio};
 use crate::wire::Engine;
 
-/// How often timers are looked at.
-const TICK: Duration = Duration::from_millis(50);
+/// How often they look for what came.
+const PACE: Duration = Duration::from_millis(10);
 
 /// All viewers but the studio's.
 pub struct Hall {
@@ -74,14 +75,20 @@ impl Hall {
             let Some(viewer) = self.viewers.get_mut(event.token().0) else {
                 continue;
             };
-            viewer.receive(buffer, |viewer, source, datagram| {
-                if is_rtp(datagram) {
-                    rtp(datagram);
-                } else {
-                    viewer.take(source, datagram, &mut |_, _| {});
-                }
-            });
+            read(viewer, buffer, rtp);
         }
+        self.pass();
+    }
+
+    /// Takes what came to any of them, without waiting.
+    fn look(&mut self, buffer: &mut [u8], rtp: &mut impl FnMut(&[u8])) {
+        for viewer in &mut self.viewers {
+            read(viewer, buffer, rtp);
+        }
+        self.pass();
+    }
+
+    fn pass(&mut self) {
         let now = Instant::now();
         for viewer in self.viewers.iter_mut().filter(|viewer| viewer.due <= now) {
             viewer.turn(&mut |_, _| {});
@@ -91,14 +98,20 @@ impl Hall {
     /// Goes on in a thread.
     pub fn run(mut self) -> Running {
         let addresses = self.viewers.iter().map(Client::address).collect();
+        for viewer in &mut self.viewers {
+            viewer.leave(self.poll.registry());
+        }
         let shared = Arc::new(Shared::default());
         let counts = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
-            let (mut events, mut buffer) = (Events::with_capacity(1_024), client::buffer());
+            let mut buffer = client::buffer();
             let mut last: HashMap<u32, u16> = HashMap::new();
+            let mut next = Instant::now();
             while !counts.stop.load(Ordering::Relaxed) {
+                next += PACE;
+                std::thread::sleep(next.saturating_duration_since(Instant::now()));
                 let (mut packets, mut lost) = (0, 0);
-                self.turn(TICK, &mut events, &mut buffer, &mut |datagram| {
+                self.look(&mut buffer, &mut |datagram| {
                     packets += 1;
                     lost += missing(&mut last, datagram);
                 });
@@ -133,6 +146,17 @@ impl Running {
         self.shared.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the viewers end");
     }
+}
+
+/// RTP goes to `rtp`, the rest to str0m.
+fn read(viewer: &mut Client, buffer: &mut [u8], rtp: &mut impl FnMut(&[u8])) {
+    viewer.receive(buffer, |viewer, source, datagram| {
+        if is_rtp(datagram) {
+            rtp(datagram);
+        } else {
+            viewer.take(source, datagram, &mut |_, _| {});
+        }
+    });
 }
 
 /// RTP and not RTCP (RFC 7983, RFC 5761 §4).

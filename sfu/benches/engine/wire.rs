@@ -17,8 +17,6 @@ pub enum Ask {
     Offer { teacher: bool },
     /// The answer to a peer's offer.
     Answer { peer: usize, sdp: String },
-    /// Ends the room.
-    Close,
     /// What it used so far.
     Usage,
     /// Send what the engine would, with nothing but the cipher and the socket.

@@ -146,7 +146,7 @@ pub(super) struct Prober {
     untold: u8,
     /// Since when no probe found more.
     searching_us: u64,
-    cluster: Option<Cluster>,
+    cluster: Option<Box<Cluster>>,
 }
 
 impl Prober {
@@ -218,7 +218,7 @@ impl Prober {
         let id = ProbeId(self.ids);
         // A failed probe is not repeated before its time, an unanswered one neither.
         self.next_us = Some(now_us + self.interval_us(now_us));
-        self.cluster = Some(Cluster {
+        self.cluster = Some(Box::new(Cluster {
             id,
             rate,
             bytes,
@@ -227,7 +227,7 @@ impl Prober {
             until_us: now_us + (1.5 * duration_us) as u64,
             sent: Sending::default(),
             arrived: Arriving::default(),
-        });
+        }));
         Some(Probe {
             id,
             rate: rate as u64,
@@ -239,6 +239,11 @@ impl Prober {
     fn interval_us(&self, now_us: u64) -> u64 {
         let waited = (PATIENCE * now_us.saturating_sub(self.searching_us) as f64) as u64;
         waited.clamp(INTERVAL_US.0, INTERVAL_US.1)
+    }
+
+    /// Whether one is being sent or waited for.
+    pub(super) fn running(&self) -> bool {
+        self.cluster.is_some()
     }
 
     /// Which probe a packet that leaves now counts for: media does while one runs.

@@ -1,6 +1,7 @@
 //! What was sent and when, until feedback tells what became of it.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 
 /// Most packets remembered: 6.5 KiB.
 const MAX_PACKETS: usize = 832;
@@ -42,13 +43,17 @@ pub(super) struct History {
 }
 
 impl History {
+    /// Has the memory fetched that [`Self::push`] will need.
+    pub(super) fn warm(&self) {
+        black_box((self.next, self.packets.back().map(|sent| sent.at_us)));
+    }
+
     /// Remembers a packet; gives its number, which wraps at 16 bits on the wire.
     pub(super) fn push(&mut self, now_us: u64, bytes: usize, probe: u8) -> u64 {
         let now = now_us as u32;
-        while let Some(first) = self.packets.front()
-            && (self.packets.len() == MAX_PACKETS || now.wrapping_sub(first.at_us) > MAX_AGE_US)
-        {
-            self.packets.pop_front();
+        if self.packets.len() == self.packets.capacity() {
+            // Only then: a look at the oldest is a look at memory nothing else needs.
+            self.forget(now);
         }
         if self.packets.len() == self.packets.capacity() {
             // Doubling, but not past what will ever be needed.
@@ -64,6 +69,15 @@ impl History {
         });
         self.next += 1;
         self.next - 1
+    }
+
+    /// Makes room: of those that are too old, and of one if there are as many as may be.
+    fn forget(&mut self, now: u32) {
+        while let Some(first) = self.packets.front()
+            && (self.packets.len() == MAX_PACKETS || now.wrapping_sub(first.at_us) > MAX_AGE_US)
+        {
+            self.packets.pop_front();
+        }
     }
 
     /// The packet with this number on the wire, and its whole number.

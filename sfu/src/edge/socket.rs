@@ -22,8 +22,12 @@ pub(super) struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
+    registry: Registry,
+    token: Token,
     backlog: VecDeque<Waiting>,
     waiting: usize,
+    /// It is said when the kernel takes more.
+    watched: bool,
 }
 
 struct Waiting {
@@ -52,13 +56,17 @@ impl Socket {
             }
         }
         let local = io.local_addr()?;
-        registry.register(&mut io, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+        let token = Token(index);
+        registry.register(&mut io, token, Interest::READABLE)?;
         Ok(Self {
             io,
             state,
             local,
+            registry: registry.try_clone()?,
+            token,
             backlog: VecDeque::new(),
             waiting: 0,
+            watched: false,
         })
     }
 
@@ -80,6 +88,23 @@ impl Socket {
     pub(super) fn send(&mut self, transmit: Transmit<'_>, metrics: &Metrics) {
         if !self.backlog.is_empty() || self.now(transmit, metrics).is_err() {
             self.keep(transmit, metrics);
+        }
+    }
+
+    /// Asks the kernel to say when it takes more, while something waits. Only then: it would wake the thread for every datagram that left.
+    pub(super) fn watch(&mut self) {
+        let wanted = !self.backlog.is_empty();
+        if wanted == self.watched {
+            return;
+        }
+        let interest = if wanted {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        match self.registry.reregister(&mut self.io, self.token, interest) {
+            Ok(()) => self.watched = wanted,
+            Err(error) => tracing::warn!(%error, "cannot wait for a socket"),
         }
     }
 
@@ -143,7 +168,8 @@ impl Socket {
                 ecn: None,
                 contents: transmit.contents,
                 segment_size: segment,
-                src_ip: transmit.path.local,
+                // A socket of one address sends from nowhere else.
+                src_ip: transmit.path.local.filter(|_| self.local.ip().is_unspecified()),
             },
         )
     }

@@ -130,6 +130,9 @@ impl Worker {
         self.serve_streams();
         self.shard.handle_timeout(Instant::now(), &mut self.edge);
         self.edge.wake_others();
+        for socket in &mut self.edge.sockets {
+            socket.watch();
+        }
         if stop {
             self.shard.stop(Instant::now(), &mut self.edge);
             return ControlFlow::Break(());
@@ -180,6 +183,10 @@ impl Worker {
                 for datagram in buffer[..meta.len].chunks_mut(meta.stride.max(1)) {
                     self.shard.handle_datagram(now, path, datagram, &mut self.edge);
                 }
+            }
+            if received < BATCH_SIZE {
+                // The kernel had no more; what comes from now on wakes the thread.
+                return false;
             }
         }
         true

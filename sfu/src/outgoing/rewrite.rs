@@ -1,6 +1,7 @@
 //! Sequence numbers, timestamps and picture numbers of a stream to one viewer, continuous over changes of what is behind it: another
 //! layer, another incarnation, another track, a pause.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::packet::{Generation, Packet};
@@ -96,19 +97,20 @@ struct Last {
     picture: Option<(u16, u8)>,
 }
 
-/// See the module.
+/// See the module. What each packet needs comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Rewriter {
     /// The layer to send, from its next keyframe on; `None` is a pause.
     target: Option<u8>,
-    mapping: Option<Mapping>,
-    /// The one before, for what of it is still missed, and where it ended.
-    previous: Option<(Mapping, u64)>,
-    /// Since when nothing can be sent for want of a keyframe.
-    waiting_since: Option<Instant>,
     next: u64,
     last_timestamp: u32,
+    /// Since when nothing can be sent for want of a keyframe.
+    waiting_since: Option<Instant>,
+    mapping: Option<Mapping>,
     last: Option<Last>,
+    /// The one before, for what of it is still missed, and where it ended.
+    previous: Option<(Mapping, u64)>,
 }
 
 impl Rewriter {
@@ -123,6 +125,18 @@ impl Rewriter {
             last_timestamp: timestamp,
             last: None,
         }
+    }
+
+    /// Has the memory fetched that [`Self::place`] will need.
+    pub(crate) fn warm(&self) {
+        black_box((
+            self.target,
+            self.current(),
+            self.next,
+            self.last.is_none(),
+            self.waiting_since.is_none(),
+            self.last_timestamp,
+        ));
     }
 
     /// Forgets what is behind the stream; the next packet begins anew where the last ended.

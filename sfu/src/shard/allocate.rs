@@ -94,7 +94,7 @@ impl Shard {
         let sent = allocation::rate(wanted, decided) + sound;
         connection.pace =
             estimate.map(|estimate| (estimate * PACE_PERCENT / 100).max(sent * SENT_PERCENT / 100));
-        connection.allocate_at = (count > 0).then(|| line::decide_again(now));
+        connection.allocate_at = (count > 0).then(|| self.config.clock.together(line::decide_again(now)));
         let up = connection.phase == Phase::Up;
         for ((at, layer), wanted) in places.iter().zip(chosen).zip(wanted) {
             let Some((stream, id)) = self.connections[index].outgoing.get_mut(*at) else {

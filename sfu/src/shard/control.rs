@@ -124,9 +124,32 @@ pub(crate) enum Command {
     Relay(Relay),
 }
 
+impl Command {
+    /// Whose connection it is about.
+    fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Open(open) => Some(open.peer),
+            Self::Agree { peer, .. }
+            | Self::RestartIce { peer, .. }
+            | Self::Rewire { peer, .. }
+            | Self::Wish { peer, .. }
+            | Self::Measure { peer, .. }
+            | Self::Close { peer } => Some(*peer),
+            Self::Home { .. }
+            | Self::Tap { .. }
+            | Self::Retap { .. }
+            | Self::CloseTaps { .. }
+            | Self::Keyframe { .. }
+            | Self::Stats { .. }
+            | Self::Relay(_) => None,
+        }
+    }
+}
+
 impl Shard {
     /// Does what is asked.
     pub(crate) fn handle_command(&mut self, now: Instant, command: Command, out: &mut dyn Outlet) {
+        let peer = command.peer();
         match command {
             Command::Open(open) => self.open(now, *open, out),
             Command::Agree {
@@ -164,6 +187,9 @@ impl Shard {
                 let _ = reply.send(self.stats(room));
             }
             Command::Relay(relay) => self.handle_relay(now, relay, out),
+        }
+        if let Some(peer) = peer {
+            self.schedule_peer(peer);
         }
     }
 
@@ -204,6 +230,7 @@ impl Shard {
                 self.by_path.remove(&key);
             }
         }
+        self.dues.set(index, None);
         self.config.metrics.connections.dec();
     }
 

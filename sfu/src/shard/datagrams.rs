@@ -38,6 +38,7 @@ impl Shard {
             Some(128..=191) => self.rtp(now, index, path, datagram, out),
             _ => metrics.dropped_other.inc(),
         }
+        self.schedule_connection(index);
     }
 
     fn stun(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut dyn Outlet) {
@@ -74,6 +75,7 @@ impl Shard {
             });
         }
         self.checked(now, index, path, &check, out);
+        self.schedule_connection(index);
     }
 
     /// A check passed: the address is the peer's.

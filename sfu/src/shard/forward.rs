@@ -7,11 +7,13 @@ use protocol::id::TrackId;
 use protocol::media::MediaKind;
 
 use super::line::{self, Sendable};
-use super::track::Track;
+use super::track::{Subscriber, Track};
 use super::{Outlet, Relay, Shard, ShardConfig};
 use crate::pacing::Overflow;
 use crate::packet::Packet;
 
+/// So many viewers' memory is asked for at once, before the first of them is served.
+const AHEAD: usize = 8;
 /// A frame of more packets leaves in parts.
 const MAX_PENDING: usize = 48;
 
@@ -93,6 +95,7 @@ impl Shard {
         let Self {
             config,
             connections,
+            dues,
             tracks,
             scratch,
             sizes,
@@ -107,27 +110,33 @@ impl Shard {
         let pending = &mut layers[usize::from(layer)].pending;
         let (mut packets, mut bytes) = (0, 0);
         let mut overflowed = Vec::new();
-        for subscriber in subscribers
-            .iter_mut()
-            .filter(|subscriber| subscriber.layers >> layer & 1 == 1)
-        {
-            let Some(connection) = connections.get_mut(subscriber.connection) else {
-                continue;
-            };
-            let mut buffer = Sendable::new(scratch, sizes);
-            let frame = pending.iter();
-            match line::write(connection, subscriber.ssrc, frame, false, now, &mut buffer) {
-                Ok(layers) => subscriber.layers = layers,
-                Err(Overflow { packets }) => {
-                    config.metrics.pacer_dropped.add(packets);
-                    overflowed.push((subscriber.connection, subscriber.ssrc));
+        let shown = |subscriber: &Subscriber| subscriber.layers >> layer & 1 == 1;
+        for group in subscribers.chunks_mut(AHEAD) {
+            for subscriber in group.iter().filter(|subscriber| shown(subscriber)) {
+                if let Some(connection) = connections.get(subscriber.connection) {
+                    connection.warm(subscriber.ssrc);
                 }
             }
-            buffer.transmit(connection, out);
-            packets += buffer.sizes.len();
-            bytes += buffer.bytes.len();
-            if let Some(due) = connection.pacer.deadline() {
-                self.wake_at = super::earlier(self.wake_at, Some(due));
+            for subscriber in group.iter_mut().filter(|subscriber| shown(subscriber)) {
+                let Some(connection) = connections.get_mut(subscriber.connection) else {
+                    continue;
+                };
+                let mut buffer = Sendable::new(scratch, sizes);
+                let frame = pending.iter();
+                match line::write(connection, subscriber.ssrc, frame, false, now, &mut buffer) {
+                    Ok(layers) => subscriber.layers = layers,
+                    Err(Overflow { packets }) => {
+                        config.metrics.pacer_dropped.add(packets);
+                        overflowed.push((subscriber.connection, subscriber.ssrc));
+                    }
+                }
+                buffer.transmit(connection, out);
+                packets += buffer.sizes.len();
+                bytes += buffer.bytes.len();
+                if let Some(due) = connection.sending_due() {
+                    dues.sooner(subscriber.connection, due);
+                    self.wake_at = super::earlier(self.wake_at, Some(due));
+                }
             }
         }
         pending.clear();

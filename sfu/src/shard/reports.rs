@@ -15,6 +15,7 @@ impl Shard {
     /// Sender reports of what a peer gets, receiver reports of what it sends.
     pub(super) fn report(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
         let Self {
+            config,
             connections,
             tracks,
             by_track,
@@ -24,7 +25,7 @@ impl Shard {
         let Some(connection) = connections.get_mut(index) else {
             return;
         };
-        connection.report_at = now + REPORT_INTERVAL;
+        connection.report_at = config.clock.together(now + REPORT_INTERVAL);
         scratch.clear();
         for (stream, id) in &connection.outgoing {
             let clock = by_track

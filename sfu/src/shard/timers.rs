@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::id::PeerId;
+
 use super::connection::{Phase, RECONNECT};
 use super::{Outlet, Relay, Shard, earlier};
 use crate::api::Event;
@@ -25,26 +27,14 @@ impl Shard {
         self.wake_at = None;
         self.keyframe_requests(now, out);
         self.rest(now, out);
-        let mut next = None;
-        let timeout = self.config.consent_timeout;
-        for index in 0..self.connections.capacity() {
-            let Some(deadline) = self
-                .connections
-                .get(index)
-                .and_then(|connection| connection.deadline(timeout))
-            else {
-                continue;
-            };
-            if deadline <= now {
+        for index in 0..self.dues.end() {
+            if self.dues.due(index, now) {
                 self.connection_due(now, index, out);
+                self.look_again(index);
             }
-            let deadline = self
-                .connections
-                .get(index)
-                .and_then(|connection| connection.deadline(timeout));
-            next = earlier(next, deadline);
         }
-        let next = next.map(|next| next.max(now + TICK));
+        self.ticked_at = now;
+        let next = self.dues.next().map(|next| next.max(now + TICK));
         self.wake_at = earlier(self.wake_at, next);
     }
 
@@ -53,11 +43,25 @@ impl Shard {
         self.wake_at = earlier(self.wake_at, Some(now));
     }
 
-    /// Takes the deadline of a connection into account.
+    /// Takes the deadline of a connection into account, as it is now.
     pub(super) fn schedule_connection(&mut self, index: usize) {
+        let deadline = self.look_again(index);
+        let next = deadline.map(|deadline| deadline.max(self.ticked_at + TICK));
+        self.wake_at = earlier(self.wake_at, next);
+    }
+
+    fn look_again(&mut self, index: usize) -> Option<Instant> {
         let timeout = self.config.consent_timeout;
-        if let Some(connection) = self.connections.get(index) {
-            self.wake_at = earlier(self.wake_at, connection.deadline(timeout));
+        let connection = self.connections.get(index);
+        let deadline = connection.and_then(|connection| connection.deadline(timeout));
+        self.dues.set(index, deadline);
+        deadline
+    }
+
+    /// As [`Self::schedule_connection`], of a peer; of one that is gone there is nothing.
+    pub(super) fn schedule_peer(&mut self, peer: PeerId) {
+        if let Some(&index) = self.by_peer.get(&peer) {
+            self.schedule_connection(index);
         }
     }
 

@@ -1,5 +1,7 @@
 //! One direction of one protocol (RTP or RTCP) under session keys.
 
+use std::hint::black_box;
+
 use aws_lc_rs::aead::{self, AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -47,7 +49,7 @@ impl Profile {
 /// Session keys and what to do with them.
 pub(super) enum Cipher {
     Gcm {
-        key: Box<LessSafeKey>,
+        key: LessSafeKey,
         salt: [u8; 12],
     },
     Sha1 {
@@ -77,7 +79,7 @@ impl Cipher {
             Profile::Gcm => {
                 let mut salt = [0u8; 12];
                 expand(&prf, &padded, labels[2], &mut salt)?;
-                let key = Box::new(LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key)?));
+                let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key)?);
                 Ok(Self::Gcm { key, salt })
             }
             Profile::Sha1 => {
@@ -90,6 +92,18 @@ impl Cipher {
                     auth: Box::new(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth)),
                     salt,
                 })
+            }
+        }
+    }
+
+    /// See [`super::Sealer::warm`].
+    pub(super) fn warm(&self) {
+        match self {
+            Self::Gcm { key, salt } => {
+                black_box((key.algorithm(), salt[0]));
+            }
+            Self::Sha1 { salt, .. } => {
+                black_box(salt[0]);
             }
         }
     }
