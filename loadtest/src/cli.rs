@@ -12,8 +12,11 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use self::args::{AttendArgs, Command, FootageArgs, ImpairArgs, Relayed, ScenarioArgs, TeachArgs};
+use self::args::{AttendArgs, Command, FloodArgs, FootageArgs, ImpairArgs, Relayed, ScenarioArgs, TeachArgs};
 use crate::attend::run::{Attendance, Stage, Via, attend};
+use crate::flood;
+use crate::flood::packets::Kind;
+use crate::flood::run::{Flood, flood};
 use crate::footage;
 use crate::impair::relay::Relay;
 use crate::impair::tcp::TcpRelay;
@@ -53,6 +56,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Teach(args) => run_teach(args).await,
         Command::Attend(args) => run_attend(args).await,
         Command::Scenario(args) => run_scenario(&args).await,
+        Command::Flood(args) => run_flood(args).await,
         Command::Impair(args) => run_impair(args).await,
         Command::Footage(args) => run_footage(&args),
     }
@@ -173,6 +177,34 @@ async fn run_scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
     }
     let met = results.len() == cases.len() && results.iter().all(|result| result.met);
     Ok(if met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn run_flood(args: FloodArgs) -> anyhow::Result<ExitCode> {
+    let kinds = if args.kind.is_empty() {
+        Kind::ALL.to_vec()
+    } else {
+        args.kind
+    };
+    let plan = Flood {
+        server: args.target.server()?,
+        lesson: args.target.lesson,
+        token: args.target.token,
+        kinds,
+        rate: args.rate,
+        each: Duration::from_secs(args.seconds),
+        server_pid: args.server_pid,
+        seed: args.seed,
+    };
+    let progress = Progress::new(false, args.target.json);
+    let floods = flood(&plan, &progress, interrupted()).await;
+    progress.end();
+    let floods = floods?;
+    if args.target.json {
+        print_json(&floods)?;
+    } else {
+        print(&flood::run::text(&floods))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run_impair(args: ImpairArgs) -> anyhow::Result<ExitCode> {

@@ -31,6 +31,18 @@ impl Cpu {
     }
 }
 
+impl Cpu {
+    /// Of the thread that asks.
+    ///
+    /// # Errors
+    ///
+    /// When there is no `/proc`.
+    pub fn of_this_thread() -> anyhow::Result<Self> {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").context("cannot read /proc")?;
+        parse(&stat, "").context("this thread is unreadable")
+    }
+}
+
 fn parse(stat: &str, status: &str) -> Option<Cpu> {
     // The name, in parentheses, may hold anything: the fields that count come after its end.
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split_whitespace().collect();

@@ -7,11 +7,13 @@
 //! - [`page`]: a report as a page.
 //! - [`footage`]: makes the footage.
 //! - [`impair`]: a bad line.
+//! - [`flood`]: packets that mean harm.
 //! - [`server`], [`signal`], [`whip`], [`peer`], [`receiver`], [`media`]: what they are built of.
 
 pub mod attend;
 pub mod cli;
 pub mod cpu;
+pub mod flood;
 pub mod footage;
 pub mod impair;
 pub mod media;

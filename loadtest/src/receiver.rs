@@ -17,7 +17,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use rand::Rng as _;
 use rand::distr::Alphanumeric;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use webrtc::peer_connection::RTCPeerConnectionState;
 
 use self::drive::{Command, Drive};
@@ -26,6 +26,31 @@ use self::session::Session;
 use crate::attend::receive::Meters;
 
 pub use self::keys::Passport;
+
+/// What an answer tells of the other end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Where it is to be reached by UDP.
+    pub addresses: Vec<SocketAddr>,
+    /// Its name on ICE.
+    pub ufrag: String,
+    /// Streams it sends.
+    pub ssrcs: Vec<u32>,
+}
+
+impl Whereabouts {
+    /// Reads an SDP.
+    #[must_use]
+    pub fn of(sdp: &str) -> Self {
+        let read = Description::read(sdp);
+        let streams = read.sections.iter().filter_map(sdp::Section::stream);
+        Self {
+            ssrcs: streams.map(|info| info.ssrc).collect(),
+            addresses: read.candidates,
+            ufrag: read.credentials.ufrag,
+        }
+    }
+}
 
 /// What a receiver may be told before it has taken it: offers come one at a time.
 const COMMANDS: usize = 8;
@@ -117,6 +142,22 @@ impl Receiver {
     #[must_use]
     pub fn state(&self) -> watch::Receiver<RTCPeerConnectionState> {
         self.state.clone()
+    }
+
+    /// Another hold of its socket, and where its packets go.
+    ///
+    /// # Errors
+    ///
+    /// When it has no connection, or the process has no more files.
+    pub async fn lend(&self) -> anyhow::Result<(std::net::UdpSocket, SocketAddr)> {
+        let (answer, lent) = oneshot::channel();
+        self.commands
+            .send(Command::Lend(answer))
+            .await
+            .ok()
+            .context("the connection is gone")?;
+        let (socket, to) = lent.await.context("the connection is gone")??;
+        Ok((socket, to.context("there is no connection yet")?))
     }
 
     /// Ends the connection; the other end is told.

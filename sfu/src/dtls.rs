@@ -5,7 +5,7 @@ mod identity;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rtc_dtls::config::HandshakeConfig;
@@ -21,6 +21,8 @@ use identity::digest;
 const EXPORTER: &str = "EXTRACTOR-dtls_srtp";
 /// Datagrams a handshake may take from its peer: bounds what fragments can make us keep.
 const MAX_DATAGRAMS: u32 = 200;
+/// Datagrams a second of an association that is there: a repeated flight, a goodbye.
+const MAX_LATE: u32 = 20;
 /// Datagrams held until the ClientHello is whole.
 const MAX_HELD: usize = 8;
 
@@ -31,6 +33,8 @@ const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 pub(crate) enum Progress {
     /// Nothing to tell.
     None,
+    /// It was one too many, and not looked at.
+    Dropped,
     /// The handshake is through.
     Connected(Box<Keys>),
     /// It failed for good, or the peer closed.
@@ -53,6 +57,8 @@ pub(crate) struct Keys {
 pub(crate) struct Dtls {
     state: State,
     datagrams: u32,
+    /// Datagrams of this second, once the handshake is through.
+    late: Option<(Instant, u32)>,
 }
 
 enum State {
@@ -83,17 +89,21 @@ impl Dtls {
                 sha1: Arc::clone(&identity.sha1),
             },
             datagrams: 0,
+            late: None,
         }
     }
 
     /// Takes a datagram of the peer.
     pub(crate) fn handle(&mut self, now: Instant, datagram: &[u8]) -> Progress {
+        if let State::Running { done: true, .. } = &self.state {
+            return if self.late_again(now) <= MAX_LATE {
+                self.feed(now, BytesMut::from(datagram))
+            } else {
+                Progress::Dropped
+            };
+        }
         self.datagrams += 1;
-        let limit = match &self.state {
-            State::Running { done: true, .. } => u32::MAX,
-            _ => MAX_DATAGRAMS,
-        };
-        if self.datagrams > limit {
+        if self.datagrams > MAX_DATAGRAMS {
             return self.fail("too many DTLS datagrams");
         }
         if let State::Hello {
@@ -139,6 +149,14 @@ impl Dtls {
             return progress;
         }
         self.feed(now, BytesMut::from(datagram))
+    }
+
+    /// How many came this second, with this one.
+    fn late_again(&mut self, now: Instant) -> u32 {
+        let fresh = |since: &Instant| now.saturating_duration_since(*since) < Duration::from_secs(1);
+        let (since, count) = self.late.filter(|(since, _)| fresh(since)).unwrap_or((now, 0));
+        self.late = Some((since, count.saturating_add(1)));
+        count.saturating_add(1)
     }
 
     fn feed(&mut self, now: Instant, datagram: BytesMut) -> Progress {

@@ -94,6 +94,7 @@ metrics! {
     dropped_stun_unknown: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="stun_unknown_peer""# "Datagrams dropped.",
     dropped_stun_forged: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="stun_not_authentic""# "Datagrams dropped.",
     dropped_dtls: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="malformed_dtls""# "Datagrams dropped.",
+    dropped_dtls_late: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="dtls_too_many""# "Datagrams dropped.",
     dropped_early: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="before_handshake""# "Datagrams dropped.",
     dropped_rtp: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="malformed_rtp""# "Datagrams dropped.",
     dropped_rtp_forged: "counter" "tongke_sfu_datagrams_dropped_total" r#"reason="rtp_not_authentic""# "Datagrams dropped.",

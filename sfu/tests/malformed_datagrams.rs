@@ -87,3 +87,37 @@ fn noise_from_known_and_unknown_addresses_does_not_stop_the_lesson() {
     assert!(pictures.len() > 90, "{}", pictures.len());
     assert!(pictures.iter().all(|frame| frame.whole && frame.contiguous));
 }
+
+/// Whole records of handshakes that nobody waits for, as fast as they come, from somebody who is let in.
+#[test]
+fn handshakes_that_are_begun_over_and_over_are_counted_and_not_looked_at() {
+    let mut lesson = Lesson::new(12, 1);
+    let (_, camera, microphone) = lesson.teacher();
+    let classroom = lesson.classroom(camera, microphone);
+    lesson.all_connected();
+    lesson.run(Duration::from_secs(1));
+    lesson.forget();
+    let from = lesson.clients[classroom].address;
+    let sent = 2_000;
+    for number in 0..sent {
+        let mut contents = vec![0; 13 + 64];
+        lesson.rng.fill_bytes(&mut contents);
+        // A ClientHello in epoch 0 (RFC 6347 §4.1).
+        contents[..13].copy_from_slice(&[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 64]);
+        contents[13] = 1;
+        let datagram = Datagram {
+            from,
+            to: SocketAddr::from(ENGINE),
+            contents,
+        };
+        lesson.core.receive(lesson.now, &datagram);
+        if number % 20 == 0 {
+            lesson.run(Duration::from_millis(40));
+        }
+    }
+    // 4 s, in each of which 20 are looked at.
+    assert!(dropped(&lesson, "dtls_too_many") >= sent - 6 * 20);
+    let pictures = lesson.pictures(classroom);
+    assert!(pictures.len() > 90, "{}", pictures.len());
+    assert!(pictures.iter().all(|frame| frame.whole && frame.contiguous));
+}

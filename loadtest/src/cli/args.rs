@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use super::line::LineArgs;
 use crate::attend::arrivals::Arrive;
 use crate::attend::run::Via;
+use crate::flood::packets::Kind;
+use crate::flood::pour::{FASTEST, LONGEST};
 use crate::footage::Pattern;
 use crate::server::{Server, ServerError};
 
@@ -27,6 +29,8 @@ pub(super) enum Command {
     Attend(AttendArgs),
     /// Attend as the cases of a file say, one after another, and judge each. Exit status 1 if any is not met.
     Scenario(ScenarioArgs),
+    /// Send what means harm to the media ports of a server of yours, one kind after another, and tell what each cost.
+    Flood(FloodArgs),
     /// Relay UDP, TCP or both over a bad line.
     Impair(ImpairArgs),
     /// Make the robot teacher's footage: lesson.mp4 and screen.mp4. Skips what is there.
@@ -150,6 +154,27 @@ pub(super) struct ScenarioArgs {
     /// Write the report as a page with plots over time.
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FloodArgs {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Packets a second.
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=i64::from(FASTEST)))]
+    pub(super) rate: u32,
+    /// How long each kind takes.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=LONGEST.as_secs()))]
+    pub(super) seconds: u64,
+    /// Only these kinds.
+    #[arg(long, value_enum)]
+    pub(super) kind: Vec<Kind>,
+    /// Process of a server on this machine: its processor time and memory are reported too.
+    #[arg(long)]
+    pub(super) server_pid: Option<u32>,
+    /// Seed of chance.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
 }
 
 #[derive(Debug, Args)]

@@ -60,6 +60,12 @@ impl Setup {
         Peer::new(&self.identity, &self.local, registry, codecs::engine()?).await
     }
 
+    /// The certificate of all receivers.
+    #[must_use]
+    pub fn passport(&self) -> &Passport {
+        &self.passport
+    }
+
     /// Makes a receiver that counts into `meters`.
     ///
     /// # Errors

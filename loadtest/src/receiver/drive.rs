@@ -4,12 +4,13 @@
 use std::cell::RefCell;
 use std::io::{ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::time::Instant;
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use webrtc::peer_connection::RTCPeerConnectionState as State;
 
 use super::sdp::Description;
@@ -31,6 +32,8 @@ thread_local! {
 pub(super) enum Command {
     /// The other end's SDP, and whether it answers ours.
     Told(Box<Description>, bool),
+    /// To share its socket, and to say where its packets go.
+    Lend(oneshot::Sender<std::io::Result<(std::net::UdpSocket, Option<SocketAddr>)>>),
     /// To say goodbye.
     Close,
 }
@@ -89,6 +92,10 @@ impl Drive {
                 () = due => self.session.timeout(Instant::now()),
                 command = commands.recv() => match command {
                     Some(Command::Told(theirs, offered)) => self.session.told(Instant::now(), &theirs, offered),
+                    Some(Command::Lend(answer)) => {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(self.lend());
+                    }
                     Some(Command::Close) | None => break,
                 },
             }
@@ -101,6 +108,11 @@ impl Drive {
         self.session.close(Instant::now());
         self.write();
         self.state.send_replace(State::Closed);
+    }
+
+    fn lend(&self) -> std::io::Result<(std::net::UdpSocket, Option<SocketAddr>)> {
+        let socket = self.socket.as_fd().try_clone_to_owned()?;
+        Ok((socket.into(), self.session.selected()))
     }
 
     /// Takes what has come.

@@ -73,6 +73,18 @@ impl Passport {
     }
 }
 
+impl Passport {
+    /// How a handshake is begun.
+    ///
+    /// # Errors
+    ///
+    /// When there is no cryptography.
+    pub fn client_hello(&self) -> anyhow::Result<Vec<u8>> {
+        let mut dtls = Dtls::new(Instant::now(), self, "", true)?;
+        Ok(dtls.poll().context("nothing to begin with")?.to_vec())
+    }
+}
+
 /// SHA-256 as `a=fingerprint` has it.
 fn fingerprint(crypto: &dyn RTCCryptoProvider, certificate: &[u8]) -> anyhow::Result<String> {
     let hash = crypto.crypto().hash(HashAlgorithm::Sha256, certificate)?;

@@ -113,6 +113,11 @@ impl Session {
         self.state
     }
 
+    /// Where its packets go.
+    pub(super) fn selected(&self) -> Option<SocketAddr> {
+        self.link.as_ref()?.ice.selected
+    }
+
     /// When [`Self::timeout`] is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let link = self.link.as_ref()?;

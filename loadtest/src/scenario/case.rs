@@ -9,6 +9,8 @@ use serde::Deserialize;
 use super::judge::Expect;
 use crate::attend::arrivals::Arrive;
 use crate::attend::run::Via;
+use crate::flood::packets::Kind;
+use crate::flood::pour::FASTEST;
 use crate::impair::script::WrittenStep;
 
 /// Most classrooms of a case.
@@ -36,8 +38,27 @@ pub struct Case {
     pub seed: u64,
     /// The steps of their line, as [`crate::impair::script::Line::parse`] has them; a perfect one without any.
     pub line: Vec<WrittenStep>,
+    /// What means harm to the server meanwhile.
+    pub flood: Option<WrittenFlood>,
     /// What is expected.
     pub expect: Expect,
+}
+
+/// A flood as a case has it: each kind for a while, from when all have arrived.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenFlood {
+    /// Packets a second.
+    pub rate: u32,
+    /// Seconds of each kind.
+    pub seconds: u64,
+    /// Only these kinds.
+    #[serde(default = "all_kinds")]
+    pub kinds: Vec<Kind>,
+}
+
+fn all_kinds() -> Vec<Kind> {
+    Kind::ALL.to_vec()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -95,6 +116,14 @@ impl Case {
             self.churn_per_min.is_finite() && self.churn_per_min >= 0.0,
             "churn_per_min is to be 0 or more"
         );
+        if let Some(flood) = &self.flood {
+            let lasts = flood.seconds.saturating_mul(u64::try_from(flood.kinds.len())?);
+            anyhow::ensure!(lasts < self.seconds, "the flood takes longer than seconds");
+            anyhow::ensure!(
+                (1..=FASTEST).contains(&flood.rate),
+                "rate is to be 1 to {FASTEST}"
+            );
+        }
         crate::impair::script::Line::of(self.line.iter().copied())?;
         Ok(())
     }
@@ -118,6 +147,7 @@ mod tests {
             "fall_400k",
             "nat_rebind",
             "churn",
+            "flood_50k",
         ] {
             assert!(names.contains(&name), "{names:?}");
         }

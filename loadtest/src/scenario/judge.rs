@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::attend::report::{Classroom, Report, float};
 use crate::attend::timeline::Sample;
+use crate::flood::run::Flooded;
 
 /// What is expected of a case. What is absent is not judged; that every classroom gets media always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
@@ -25,6 +26,12 @@ pub struct Expect {
     pub rejoins: Option<f64>,
     /// Of 100 returns of classrooms that left 95 show a picture within so many ms.
     pub returned_p95_ms: Option<f64>,
+    /// Of 100 packets of a flood the server counts at least so many as dropped, of each kind.
+    pub flood_counted_percent: Option<f64>,
+    /// At least so many packets of a flood are sent a second.
+    pub flood_per_second: Option<f64>,
+    /// The server's memory grows by no more than so many KiB while it is flooded; needs --server-pid.
+    pub flood_grows_kib: Option<f64>,
     /// So many seconds after the line's last change the picture is again what it was before the first: as many bits.
     pub back_within_s: Option<f64>,
 }
@@ -128,6 +135,50 @@ pub fn judge(expect: &Expect, report: &Report, changes: Option<(f64, f64)>) -> V
     at_most.chain(at_least).collect()
 }
 
+/// Judges a flood.
+#[must_use]
+pub fn judge_flood(expect: &Expect, floods: &[Flooded]) -> Vec<Verdict> {
+    let least = |of: &dyn Fn(&Flooded) -> f64| floods.iter().map(of).fold(f64::INFINITY, f64::min);
+    let kib = |one: &Flooded| one.resident_kib;
+    let first = floods.first().and_then(kib).map(|(before, _)| before);
+    let last = floods.last().and_then(kib).map(|(_, after)| after);
+    let grown = first
+        .zip(last)
+        .map(|(first, last)| float(last.saturating_sub(first)));
+    let verdicts = [
+        (
+            "flood counted (%)",
+            expect.flood_counted_percent,
+            least(&Flooded::counted_percent),
+            false,
+        ),
+        (
+            "flood (packets/s)",
+            expect.flood_per_second,
+            least(&|one| one.per_second),
+            false,
+        ),
+        (
+            "memory grown (KiB)",
+            expect.flood_grows_kib,
+            // Unmeasured is not met.
+            grown.unwrap_or(f64::INFINITY),
+            true,
+        ),
+    ];
+    let verdict = |(what, bound, was, at_most): (&'static str, Option<f64>, f64, bool)| {
+        let bound = bound?;
+        let met = if at_most { was <= bound } else { was >= bound };
+        Some(Verdict {
+            what,
+            bound,
+            was,
+            met,
+        })
+    };
+    verdicts.into_iter().filter_map(verdict).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +228,30 @@ mod tests {
         let mut report = report();
         report.without_media = 1;
         assert!(!judge(&Expect::default(), &report, None)[0].met);
+    }
+
+    #[test]
+    fn the_kind_that_is_counted_least_and_the_whole_growth_are_judged() {
+        let flooded = |counted, before, after| Flooded {
+            sent: 100,
+            per_second: 50_000.0,
+            dropped: [("a".to_owned(), counted)].into(),
+            resident_kib: Some((before, after)),
+            ..Flooded::default()
+        };
+        let expect = Expect {
+            flood_counted_percent: Some(90.0),
+            flood_per_second: Some(45_000.0),
+            flood_grows_kib: Some(500.0),
+            ..Expect::default()
+        };
+        let met = |floods: &[Flooded]| -> Vec<bool> {
+            judge_flood(&expect, floods).iter().map(|one| one.met).collect()
+        };
+        let floods = [flooded(99, 1_000, 1_300), flooded(80, 1_300, 1_600)];
+        assert_eq!(met(&floods), [false, true, false]);
+        assert_eq!(met(&floods[..1]), [true, true, true]);
+        assert_eq!(met(&[]), [true, true, false], "unmeasured");
     }
 
     /// Half a second each: 1,500 kbit/s, 400 from 10 s to 20 s, and from `back` on what it was.

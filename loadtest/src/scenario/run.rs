@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::case::Case;
-use super::judge::{Verdict, judge};
+use super::judge::{Verdict, judge, judge_flood};
 use crate::attend::report::Report;
 use crate::attend::run::{Attendance, attend};
+use crate::flood;
+use crate::flood::run::{Flood, Flooded, flood};
 use crate::impair::script::Line;
 use crate::impair::through::BadLine;
 use crate::progress::Progress;
@@ -18,6 +20,9 @@ use crate::server::Server;
 
 /// Pictures each classroom asks for by WHEP: camera and screen.
 const VIDEOS: usize = 2;
+
+/// Classrooms have media so long after their arrival.
+const FLOOD_AFTER: Duration = Duration::from_secs(2);
 
 /// Where cases are run: a lesson in which somebody teaches.
 #[derive(Clone, Debug)]
@@ -43,6 +48,9 @@ pub struct Outcome {
     pub verdicts: Vec<Verdict>,
     /// What was measured.
     pub report: Report,
+    /// What came of its flood.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub floods: Vec<Flooded>,
 }
 
 /// Runs cases one after another. Stopped early, it returns those that were run to their end.
@@ -64,19 +72,46 @@ pub async fn run(
             case.name, case.classrooms, case.seconds
         ));
         let plan = plan(case, ground)?;
-        let report = tokio::select! {
-            report = attend(&plan, progress, std::future::pending()) => report?,
+        let both = async {
+            tokio::try_join!(
+                attend(&plan, progress, std::future::pending()),
+                flooded(case, ground, progress)
+            )
+        };
+        let (report, floods) = tokio::select! {
+            both = both => both?,
             () = &mut stop => break,
         };
-        let verdicts = judge(&case.expect, &report, case.changes()?);
+        let mut verdicts = judge(&case.expect, &report, case.changes()?);
+        verdicts.extend(judge_flood(&case.expect, &floods));
         outcomes.push(Outcome {
             name: case.name.clone(),
             met: verdicts.iter().all(|verdict| verdict.met),
             verdicts,
             report,
+            floods,
         });
     }
     Ok(outcomes)
+}
+
+/// The flood of a case, once all have arrived.
+async fn flooded(case: &Case, ground: &Ground, progress: &Progress) -> anyhow::Result<Vec<Flooded>> {
+    let Some(written) = &case.flood else {
+        return Ok(Vec::new());
+    };
+    tokio::time::sleep(Duration::from_secs(case.over) + FLOOD_AFTER).await;
+    let plan = Flood {
+        server: ground.server.clone(),
+        lesson: ground.lesson.clone(),
+        token: ground.token.clone(),
+        kinds: written.kinds.clone(),
+        rate: written.rate,
+        each: Duration::from_secs(written.seconds),
+        server_pid: ground.server_pid,
+        seed: case.seed,
+    };
+    flood(&plan, progress, std::future::pending()).await
 }
 
 fn plan(case: &Case, ground: &Ground) -> anyhow::Result<Attendance> {
@@ -122,6 +157,9 @@ pub fn text(outcomes: &[Outcome]) -> String {
                 one.bound,
                 word(one.met)
             );
+        }
+        for line in flood::run::text(&outcome.floods).lines() {
+            let _ = writeln!(out, "  {line}");
         }
         let error = outcome
             .report

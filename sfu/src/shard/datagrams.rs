@@ -136,6 +136,7 @@ impl Shard {
         self.send_dtls(index, out);
         match progress {
             Progress::None => {}
+            Progress::Dropped => self.config.metrics.dropped_dtls_late.inc(),
             Progress::Connected(keys) => {
                 match keys.profile {
                     Profile::Gcm => self.config.metrics.handshakes_gcm.inc(),
