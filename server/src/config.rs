@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 mod cli;
+mod network;
 
 pub use cli::{Cli, Command, ServeArgs, TokenArgs, TokenRole};
+pub use network::Network;
 
 /// Where TLS certificates come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub struct Config {
     pub turn: bool,
     /// What the HTTP port does while TLS is on.
     pub plain_http: PlainHttp,
+    /// Proxies before the server, whose `X-Forwarded-For` says who asks.
+    pub trusted_proxies: Vec<Network>,
     /// Classrooms may join so long before the start.
     pub open_before_minutes: u16,
     /// A lesson nobody ended is ended so long after its end by the timetable.
@@ -99,6 +103,7 @@ impl Default for Config {
             tls_names: Vec::new(),
             turn: true,
             plain_http: PlainHttp::Serve,
+            trusted_proxies: Vec::new(),
             open_before_minutes: 10,
             end_after_minutes: 60,
             session_hours: 336,
@@ -197,6 +202,11 @@ const SETTINGS: &[(&str, &str, Set)] = &[
         };
         put(&mut c.plain_http, plain)
     }),
+    (
+        "trusted_proxies",
+        "addresses and networks with commas between",
+        |c, v| put(&mut c.trusted_proxies, list(v)),
+    ),
     ("open_before_minutes", "0 to 1440", |c, v| {
         parsed(&mut c.open_before_minutes, v) && c.open_before_minutes <= 1_440
     }),

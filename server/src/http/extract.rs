@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 
 use super::cookies;
+use super::forwarded::client;
 use crate::app::App;
 use crate::redact::Secret;
 use crate::service::access::Actor;
@@ -30,7 +31,7 @@ pub struct Caller(pub Actor);
 #[derive(Debug)]
 pub struct Bearer(pub Option<Secret>);
 
-/// Where the request comes from.
+/// Where the request comes from; through a trusted proxy, where that says.
 #[derive(Clone, Copy, Debug)]
 pub struct Address(pub IpAddr);
 
@@ -108,13 +109,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Bearer {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Address {
+/// The other end of the connection.
+pub(super) fn peer(extensions: &Extensions) -> IpAddr {
+    let from = extensions.get::<ConnectInfo<SocketAddr>>();
+    from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
+        info.0.ip().to_canonical()
+    })
+}
+
+impl FromRequestParts<App> for Address {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Infallible> {
-        let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| {
-            info.0.ip().to_canonical()
-        })))
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> std::result::Result<Self, Infallible> {
+        let trusted = &app.config.trusted_proxies;
+        Ok(Self(client(peer(&parts.extensions), &parts.headers, trusted)))
     }
 }

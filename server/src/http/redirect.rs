@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 
-use super::extract::Address;
+use super::extract::peer;
 use crate::config::PlainHttp;
 
 /// What stays on HTTP: what operators' tools ask, and the authority one has to trust first.
@@ -25,8 +25,8 @@ pub(crate) fn around(routes: Router, plain: PlainHttp, port: u16) -> Router {
 }
 
 async fn to_https(request: Request, next: Next, port: u16) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let Ok(Address(from)) = Address::from_request_parts(&mut parts, &()).await;
+    let (parts, body) = request.into_parts();
+    let from = peer(&parts.extensions);
     let local = from.is_loopback() && from != IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let host = parts
         .headers

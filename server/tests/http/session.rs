@@ -1,6 +1,6 @@
 //! Signing in and out.
 
-use crate::harness::{MINUTE, Server};
+use crate::harness::{MINUTE, MORNING, Server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_signs_in_is_known_and_signs_out() {
@@ -51,6 +51,25 @@ async fn which_of_account_and_password_is_wrong_is_not_told_and_failures_are_bou
     );
     server.clock.advance(MINUTE * 6);
     assert_eq!(client.sign_in("teacher", "tongke-teacher").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_failures_are_bounded_by_who_asks() {
+    let data = tempfile::tempdir().expect("a directory");
+    let server = Server::start_with(data, MORNING, |config| {
+        config.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+    })
+    .await;
+    let mut school = server.client().with("x-forwarded-for", "203.0.113.5");
+    for _ in 0..5 {
+        school.sign_in("teacher", "x").await.is(401, "wrong_password");
+    }
+    school
+        .sign_in("teacher", "tongke-teacher")
+        .await
+        .is(429, "too_many");
+    let mut other = server.client().with("x-forwarded-for", "203.0.113.6");
+    assert_eq!(other.sign_in("teacher", "tongke-teacher").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
