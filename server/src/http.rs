@@ -7,6 +7,7 @@ mod door;
 pub mod error;
 mod exchange;
 pub mod extract;
+mod forwarded;
 mod health;
 pub mod hls;
 mod layers;

@@ -108,3 +108,32 @@ test("where no media passes the lesson comes by HLS, and by WebRTC again as soon
   expect(await page.evaluate(() => window.blackFor)).toBeLessThan(100);
   await expect(tile.locator(".mark")).toHaveText(/正常/);
 });
+
+test("where no WebSocket passes the classroom takes part by plain requests, and with no media either it sees the lesson late", async ({
+  browser,
+}) => {
+  const teacher = await goLive(browser, server, (page) => showScene(page, "clock"));
+  const codes = await server.pairingCodes(await server.openLesson());
+  const [open, shut] = codes as [{ name: string; code: string }, { name: string; code: string }];
+  const withoutSockets = (page: Page): Promise<void> => page.routeWebSocket(/\/signal$/, (socket) => socket.close());
+  const tile = (name: string) => teacher.locator(".tile", { hasText: name });
+
+  const page = await openClassroom(browser, server.url, open.code, withoutSockets);
+  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  await hears(page, "the teacher");
+  await expect(tile(open.name).locator(".mark")).toHaveText(/正常/);
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("button", { name: "举手" }).press("Enter");
+  await expect(tile(open.name).locator(".mark")).toHaveText(/举手/);
+  await tile(open.name).hover();
+  await tile(open.name).getByRole("button", { name: "请上台" }).click();
+  await expect(tile(open.name).locator(".tile-stage")).toBeVisible();
+
+  const late = await openClassroom(browser, server.url, shut.code, async (shutPage) => {
+    await withoutSockets(shutPage);
+    await withoutMedia(shutPage);
+  });
+  await expect(late.locator(".lesson-badge")).toContainText("延时收看", { timeout: 60_000 });
+  await seesMotion(late.locator(".lesson-camera video").last(), "the lesson by HLS");
+  await expect(tile(shut.name).locator(".mark")).toHaveText(/延时收看/);
+});

@@ -63,3 +63,14 @@ test("a firewall that eats UDP, or all media, is named", async ({ browser }) => 
   await checked(shut, "zh");
   await expect(shut.locator(".probe-verdict")).toHaveAttribute("data-verdict", "delayed");
 });
+
+test("a firewall that eats WebSockets, or segments of video, is named", async ({ browser }) => {
+  const page = await openPage(browser);
+  await page.routeWebSocket(/\/signal$/, (socket) => socket.close());
+  await page.route("**/*.m4s", (route) => route.fulfill({ status: 403, body: "blocked" }));
+  await checked(page, "zh");
+  await expect(page.locator(".probe-verdict")).toHaveAttribute("data-verdict", "noSocket");
+  await expect(page.locator("[data-rung=socket]")).toHaveAttribute("data-state", "bad");
+  await expect(page.locator("[data-rung=hls]")).toHaveAttribute("data-state", "bad");
+  await pictured(page, "probe-without-sockets", [...DESKS, PHONE]);
+});

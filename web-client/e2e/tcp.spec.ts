@@ -1,4 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
+import { pictured } from "./support/look";
 import { goLive, leave, openClassroom } from "./support/people";
 import { hears, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
@@ -61,6 +62,9 @@ test("a school whose firewall eats UDP has its lesson, and others have theirs by
     await seesMotion(tile(name).locator("video"), `the tile of ${name}`);
     await expect(tile(name).locator(".mark")).toHaveText(/正常/);
   }
+  await expect(tile(shut.name).locator(".tile-way")).toHaveText("走 TCP");
+  await expect(tile(open.name).locator(".tile-way")).toHaveCount(0);
+  await pictured(teacher, "live-tcp");
   for (const page of [teacher, behind]) expect(await transports(page)).toEqual(["tcp"]);
   await until("UDP is chosen", async () => (await transports(other)).join() === "udp");
 });

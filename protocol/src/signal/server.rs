@@ -153,6 +153,8 @@ pub enum ErrorCode {
     Malformed,
     /// The SDP cannot be used.
     Sdp,
+    /// The classroom sees the lesson late: it cannot come on stage.
+    Delayed,
     /// The room or the server is full.
     Full,
     /// Too many messages.

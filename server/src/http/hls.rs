@@ -10,6 +10,7 @@ use axum::routing::get;
 use tower_http::cors::{Any, CorsLayer};
 
 use super::extract::bearer;
+use super::probe;
 use crate::redact::Secret;
 use crate::replay::ReplayStore;
 use crate::service::tokens::TokenError;
@@ -30,6 +31,8 @@ pub fn routes(services: Services, replays: Arc<ReplayStore>) -> Router {
         .expose_headers([header::CONTENT_LENGTH, header::CONTENT_RANGE])
         .max_age(std::time::Duration::from_hours(24));
     Router::new()
+        .route("/hls/probe/index.m3u8", get(probe::playlist))
+        .route("/hls/probe/segment.m4s", get(probe::segment))
         .route("/hls/{lesson}/{*path}", get(serve))
         .layer(cors)
         .with_state(Hls { services, replays })

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::api::{ErrorBody, ProbeAnswer, ProbeOffer, ProbeState};
 use protocol::id::PeerId;
+use rand::RngCore as _;
 
 use super::exchange::unusable;
 use super::extract::Address;
@@ -16,6 +17,36 @@ use crate::app::App;
 use crate::probes::{LASTS, Probes, Refused};
 use crate::service::relay::Door;
 use crate::service::{Error, Result};
+
+/// Bytes of [`segment`]: half a second of a camera.
+const SEGMENT_BYTES: u32 = 96 * 1024;
+
+/// `/hls/probe/index.m3u8`: a playlist as replays and delayed viewing have it, for whoever wants to know whether one passes.
+pub(super) async fn playlist() -> impl IntoResponse {
+    let text =
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.5,\nsegment.m4s\n#EXT-X-ENDLIST\n";
+    let headers = [
+        (header::CONTENT_TYPE, "application/vnd.apple.mpegurl"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, text)
+}
+
+/// `/hls/probe/segment.m4s`: what looks like media to whoever filters it, but nobody plays.
+pub(super) async fn segment() -> impl IntoResponse {
+    let box_of = |kind: &[u8; 4], bytes: u32| [&bytes.to_be_bytes()[..], kind].concat();
+    let mut body = box_of(b"styp", 16);
+    body.extend(*b"msdh\0\0\0\0");
+    body.extend(box_of(b"mdat", SEGMENT_BYTES - 16));
+    // What a proxy could not make smaller.
+    body.resize(SEGMENT_BYTES as usize, 0);
+    rand::rng().fill_bytes(&mut body[24..]);
+    let headers = [
+        (header::CONTENT_TYPE, "video/mp4"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, body)
+}
 
 fn probes(app: &App) -> Result<&Arc<Probes>> {
     app.probes.as_ref().ok_or(Error::NotFound("probe"))

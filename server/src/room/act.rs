@@ -175,6 +175,12 @@ impl Room {
         if on && member.connection.is_none() && member.away != Away::Lost {
             return Err(not_here());
         }
+        if on && member.report.delayed_ms.is_some() {
+            return Err(Refusal::new(
+                ErrorCode::Delayed,
+                "the classroom sees the lesson late: no media passes from it",
+            ));
+        }
         let others = self
             .members
             .values()

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, close_code};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use protocol::id::LessonId;
 use protocol::signal::{ClientMessage, ErrorCode, ServerMessage, VERSION};
 use tokio::sync::{mpsc, oneshot};
@@ -38,12 +37,13 @@ enum Over {
     Closed,
 }
 
-struct Socket {
+/// What goes out, and what comes in.
+struct Socket<O, I> {
     rooms: Rooms,
     door: Door,
     id: SocketId,
-    sink: SplitSink<WebSocket, Message>,
-    stream: SplitStream<WebSocket>,
+    sink: O,
+    stream: I,
     limit: Limit,
     heard: Instant,
 }
@@ -55,9 +55,12 @@ struct Seat {
 }
 
 /// Serves a socket until it is over.
-pub(super) async fn serve(rooms: Rooms, door: Door, socket: WebSocket) {
+pub(super) async fn serve<O, I>(rooms: Rooms, door: Door, sink: O, stream: I)
+where
+    O: Sink<Message> + Unpin,
+    I: Stream<Item = Result<Message, axum::Error>> + Unpin,
+{
     rooms.metrics().sockets.inc();
-    let (sink, stream) = socket.split();
     let (id, now) = (rooms.next_socket(), Instant::now());
     let mut socket = Socket {
         rooms,
@@ -92,7 +95,11 @@ pub(super) async fn serve(rooms: Rooms, door: Door, socket: WebSocket) {
     }
 }
 
-impl Socket {
+impl<O, I> Socket<O, I>
+where
+    O: Sink<Message> + Unpin,
+    I: Stream<Item = Result<Message, axum::Error>> + Unpin,
+{
     /// Waits for the `hello` and asks for the seat. The error is for the peer, if it is still there.
     async fn hello(&mut self) -> Result<Seat, Option<Refusal>> {
         let malformed = |why: &str| Some(Refusal::new(ErrorCode::Malformed, why));

@@ -231,3 +231,104 @@ async fn forty_join_at_once() {
     }
     server.stop().await;
 }
+
+/// What comes of a line of events: the next event's name and data.
+async fn event(response: &mut reqwest::Response, buffer: &mut String) -> (String, String) {
+    loop {
+        if let Some((block, rest)) = buffer.split_once("\n\n") {
+            let field = |name: &str| {
+                let of = |line: &str| line.strip_prefix(name).map(|value| value.trim().to_owned());
+                block.lines().find_map(of).unwrap_or_default()
+            };
+            let found = (field("event:"), field("data:"));
+            *buffer = rest.to_owned();
+            if !found.1.is_empty() {
+                return found;
+            }
+            continue;
+        }
+        let chunk = response
+            .chunk()
+            .await
+            .expect("an answer")
+            .expect("the line goes on");
+        buffer.push_str(std::str::from_utf8(&chunk).expect("text"));
+    }
+}
+
+#[tokio::test]
+async fn where_no_websocket_passes_the_same_is_said_by_plain_requests() {
+    let data = Data::new();
+    let server = Server::start(&data).await;
+    let mut desk = server.join(server.teacher(), publishes()).await;
+    let classroom = server.classrooms().await[0];
+    let http = reqwest::Client::new();
+    let mut heard = http
+        .get(server.url("/signal/events"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(heard.headers()["content-type"], "text/event-stream");
+    let mut buffer = String::new();
+    let (name, id) = event(&mut heard, &mut buffer).await;
+    assert_eq!(name, "line");
+    let line = server.url(&format!("/signal/events/{id}"));
+    let hello = ClientMessage::Hello {
+        version: protocol::signal::VERSION,
+        token: server.classroom(classroom),
+        instance: "tab".to_owned(),
+        take_over: true,
+        revision: 0,
+        wish: Wish::default(),
+    };
+    let hand = ClientMessage::Act {
+        id: 7,
+        action: Action::Hand { up: true, peer: None },
+    };
+    let body = [&hello, &hand].map(|message| serde_json::to_string(message).expect("JSON"));
+    let said = http
+        .post(&line)
+        .body(body.join("\n"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(said.status(), 204);
+    let mut messages = Vec::new();
+    while !messages
+        .iter()
+        .any(|message| matches!(message, ServerMessage::Done { id: 7 }))
+    {
+        let (_, text) = event(&mut heard, &mut buffer).await;
+        messages.push(serde_json::from_str::<ServerMessage>(&text).expect("a message of the server"));
+    }
+    assert!(matches!(
+        messages[0],
+        ServerMessage::Welcome {
+            role: Role::Classroom,
+            ..
+        }
+    ));
+    let raised = |message: &ServerMessage| match message {
+        ServerMessage::Change { change, .. } => change
+            .peers
+            .iter()
+            .any(|peer| peer.classroom == Some(classroom) && peer.hand == Some(1)),
+        _ => false,
+    };
+    desk.until("the hand", raised).await;
+    assert_eq!(http.delete(&line).send().await.expect("an answer").status(), 204);
+    let left = |message: &ServerMessage| match message {
+        ServerMessage::Change { change, .. } => {
+            change.peers.iter().any(|peer| peer.presence == Presence::Left)
+        }
+        _ => false,
+    };
+    desk.until("its leaving", left).await;
+    while heard.chunk().await.expect("an answer").is_some() {}
+    let after = http.post(&line).body("{}").send().await.expect("an answer");
+    assert_eq!(after.status(), 404, "the line is over");
+    // A line whose hearing end breaks off is lost, not left.
+    let heard = http.get(server.url("/signal/events")).send().await;
+    drop(heard.expect("an answer"));
+    server.stop().await;
+}

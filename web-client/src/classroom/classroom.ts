@@ -5,7 +5,7 @@ import { LevelMeter } from "../live/level-meter";
 import { LiveSession, newInstance } from "../live/live-session";
 import { CLASSROOM_ENCODINGS } from "../live/media-session";
 import { localLine } from "../live/relays";
-import { webSocketTransport } from "../live/transport";
+import { signalTransport } from "../live/transport";
 import { CardView } from "./card";
 import type { View } from "./dom";
 import { LessonView } from "./lesson";
@@ -101,7 +101,7 @@ export class Classroom {
     const session = new LiveSession({
       clock: systemClock,
       random: Math.random,
-      open: webSocketTransport("/signal"),
+      open: signalTransport("/signal"),
       createPeerConnection: (iceServers) => new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers }),
       token: joinTokens(lesson),
       instance: this.#instance,

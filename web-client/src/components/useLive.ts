@@ -7,7 +7,7 @@ import { LiveSession, newInstance } from "../live/live-session";
 import { TEACHER_ENCODINGS } from "../live/media-session";
 import { Store } from "../live/store";
 import { localLine } from "../live/relays";
-import { webSocketTransport } from "../live/transport";
+import { signalTransport } from "../live/transport";
 import { useStore } from "./hooks";
 
 const instance = newInstance();
@@ -31,7 +31,7 @@ export function useLive(lesson: string, kind: "teacher" | "observer", watch: Wat
     const session = new LiveSession({
       clock: systemClock,
       random: Math.random,
-      open: webSocketTransport("/signal"),
+      open: signalTransport("/signal"),
       createPeerConnection: (iceServers) => new RTCPeerConnection({ bundlePolicy: "max-bundle", iceServers }),
       token: joinTokens(lesson),
       instance,

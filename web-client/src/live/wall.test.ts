@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { Report } from "../generated/signal/Report";
 import { peer } from "./testing/fake-server";
-import { classroomsOf, filtered, frontOf, hasTrouble, isDelayed, markOf, presentCount } from "./wall";
+import { classroomsOf, filtered, frontOf, hasTrouble, isByTcp, isDelayed, markOf, presentCount } from "./wall";
 
 const report = (changes: Partial<Report>): { report: Report } => ({ report: { ...peer("").report, ...changes } });
 
@@ -60,4 +60,12 @@ it("lists help, then hands in their order, then trouble in front", () => {
   expect(filtered(rooms, "trouble").map(({ id }) => id)).toEqual(["weak", "help"]);
   expect(filtered(rooms, "all")).toHaveLength(5);
   expect(presentCount([...rooms, peer("gone", { presence: "lost" })])).toBe(5);
+});
+
+it("says that a classroom has no UDP, while media passes", () => {
+  expect(isByTcp(peer("a"))).toBe(false);
+  const shut = peer("a", report({ transport: "tcp" }));
+  expect(isByTcp(shut)).toBe(true);
+  expect(markOf(shut).kind).toBe("good");
+  expect(isByTcp({ ...shut, presence: "lost" })).toBe(false);
 });

@@ -54,6 +54,15 @@ export function isDelayed(peer: Peer): boolean {
   return here && peer.report.delayed_ms !== null;
 }
 
+/** Whether its network lets no UDP through: what is lost comes late there. */
+export function isByTcp(peer: Peer): boolean {
+  return (
+    peer.presence === "present" &&
+    (peer.report.transport === "tcp" || peer.report.transport === "tls") &&
+    peer.report.delayed_ms === null
+  );
+}
+
 const TROUBLES: ReadonlySet<Mark["kind"]> = new Set<Mark["kind"]>(["help", "lost", "noSound", "noPicture", "weak"]);
 
 /** Whether the teacher should look at it. A raised hand covers the mark of trouble but does not undo it. */

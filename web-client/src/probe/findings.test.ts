@@ -25,7 +25,8 @@ it("judges by the best that passes", () => {
   expect(verdictOf(found(["udp", "tcp", "tls"]))).toBe("delayed");
   const without = found(["udp", "tcp"]);
   expect(verdictOf({ ...without, rungs: { ...without.rungs, tls: "absent" } })).toBe("delayed");
-  expect(verdictOf(found(["socket", "udp", "tcp"]))).toBe("noLesson");
+  expect(verdictOf(found(["socket"]))).toBe("noSocket");
+  expect(verdictOf(found(["socket", "udp", "tcp"]))).toBe("tls");
   expect(verdictOf(found(["page", "socket", "udp", "tcp", "tls", "hls"]))).toBe("nothing");
 });
 

@@ -42,7 +42,7 @@ export const NOTHING_YET: Findings = {
 };
 
 /** How lessons go from here. */
-export type Verdict = "good" | "weak" | "tcp" | "tls" | "delayed" | "noLesson" | "nothing";
+export type Verdict = "good" | "weak" | "tcp" | "tls" | "delayed" | "noSocket" | "nothing";
 
 /** Where a lesson begins to suffer. */
 const MOST_LOSS_PERMILLE = 30;
@@ -54,8 +54,8 @@ const LEAST_UP_BPS = 600_000;
 export function verdictOf({ rungs, udp, upBps }: Findings): Verdict | null {
   if (RUNGS.some((rung) => rungs[rung] === "waiting" || rungs[rung] === "running")) return null;
   if (rungs.page === "bad") return "nothing";
-  if (rungs.socket === "bad") return "noLesson";
   if (rungs.udp === "bad") return rungs.tcp === "good" ? "tcp" : rungs.tls === "good" ? "tls" : "delayed";
+  if (rungs.socket === "bad") return "noSocket";
   const weak =
     udp !== null &&
     (udp.lossPermille > MOST_LOSS_PERMILLE ||

@@ -11,6 +11,8 @@ const MEASURE_MS = 9_000;
 const LOOK_MS = 500;
 /** So much of what is looked for is as good as all of it. */
 const ENOUGH = 0.9;
+/** The segment of /hls/probe is longer. */
+const LEAST_SEGMENT = 90_000;
 const RANDOM_BYTES = 60 * 1024;
 const PIECES = 4;
 const UPLOAD_MS = 4_000;
@@ -79,16 +81,23 @@ export class LineProbe {
     return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error("it does not open")), SOCKET_MS);
       socket.onopen = () => resolve();
-      socket.onerror = () => reject(new Error("it does not open"));
-      socket.onclose = () => clearTimeout(timer);
+      // A proxy may also end it politely.
+      socket.onclose = () => {
+        clearTimeout(timer);
+        reject(new Error("it does not open"));
+      };
     }).finally(() => socket.close());
   }
 
-  /** A playlist that is not for these eyes: when our own refusal arrives, the real one would. */
+  /** A playlist and a segment as delayed viewing fetches them: a filter that lets the one pass may eat the other. */
   async #hls(): Promise<void> {
-    const response = await fetch("/hls/demo/master.m3u8", { cache: "no-store", signal: this.#abort.signal });
-    const { code } = (await response.json()) as { code?: unknown };
-    if (typeof code !== "string") throw new Error("another answered");
+    const of = (name: string): Promise<Response> =>
+      fetch(`/hls/probe/${name}`, { cache: "no-store", signal: this.#abort.signal });
+    const playlist = await (await of("index.m3u8")).text();
+    if (!playlist.startsWith("#EXTM3U")) throw new Error("another answered");
+    const segment = new Uint8Array(await (await of("segment.m4s")).arrayBuffer());
+    const kind = String.fromCharCode(...segment.subarray(4, 8));
+    if (kind !== "styp" || segment.length < LEAST_SEGMENT) throw new Error("another answered");
   }
 
   async #media(way: "udp" | "tcp" | "tls"): Promise<Line> {

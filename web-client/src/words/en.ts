@@ -73,6 +73,9 @@ export const en: Words = {
     stageEmpty: "Nobody is on stage. Press “Bring on stage” on a tile, or a key from 1 to 9.",
     onStage: "Bring on stage",
     delayed: "Sees it late: cannot come on stage",
+    tcp: "by TCP",
+    tcpWhy:
+      "This classroom's network blocks UDP; sound and pictures go by TCP and stop for a moment when packets are lost. Its network person finds at /probe what to allow.",
     delayedWhy:
       "This classroom's network blocks live media. It sees and hears the lesson some seconds late and cannot come on stage. It is live again by itself as soon as media passes.",
     offStage: "Take off stage",
@@ -145,7 +148,7 @@ export const en: Words = {
       tcp: "Lessons work, but UDP is blocked",
       tls: "Lessons work, but the media ports are blocked",
       delayed: "Only delayed viewing works",
-      noLesson: "No lessons: WebSocket is blocked",
+      noSocket: "Lessons work, but WebSocket is blocked",
       nothing: "The server cannot be reached",
     },
     meaning: {
@@ -156,7 +159,7 @@ export const en: Words = {
       tls: "Sound and pictures go through the HTTPS port and stop when packets are lost. Ask for UDP as listed below.",
       delayed:
         "Live media is blocked: classrooms see lessons some seconds late and cannot come on stage. Ask for what is listed below.",
-      noLesson: "Pages open, but the WebSocket connection lessons need does not. Look at the proxy or the firewall.",
+      noSocket: "Signalling goes by plain requests, a little slower. Ask for WebSocket at the proxy or the firewall.",
       nothing: "Check cable, wireless network and name resolution, then check again.",
     },
     rungs: "What passes",
@@ -170,7 +173,7 @@ export const en: Words = {
     },
     why: {
       page: "pages, sign-in, timetable",
-      socket: "needed to enter a lesson",
+      socket: "hands, stage and state; by plain requests where blocked",
       udp: "live, at its best",
       tcp: "live, where UDP is blocked",
       tls: "live, where only HTTPS passes",
@@ -411,6 +414,7 @@ export const en: Words = {
     malformed: "Page and server do not fit: reload the page.",
     sdp: "This browser's sound and picture are not supported: use a new Chrome, Edge or Firefox.",
     full: "The room is full; you come in when there is a place.",
+    delayed: "This classroom sees the lesson late. It can come on stage once live media passes again.",
     too_fast: "Too fast: wait a moment.",
     not_found: "It was not found; it may just have been removed.",
     signed_out: "You are signed out. The lesson is not over: sign in and you are back in it.",

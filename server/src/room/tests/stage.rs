@@ -330,3 +330,23 @@ fn the_stage_has_a_bound_and_outlives_a_lost_line_but_not_a_left_seat() {
             .is_some_and(|peer| !peer.on_stage)
     );
 }
+
+#[test]
+fn a_classroom_that_sees_the_lesson_late_cannot_come_on_stage_until_it_sees_it_live() {
+    let (mut stage, desk, rooms) = full();
+    let peer = stage.peer(&seat(&stage, 0));
+    let report = |delayed_ms| ClientMessage::Report {
+        report: Report {
+            delayed_ms,
+            ..Report::default()
+        },
+    };
+    stage.say(rooms[0], report(Some(4_000)));
+    let refused = stage.act(desk, Action::Stage { peer, on: true });
+    assert_eq!(refused, Err(ErrorCode::Delayed));
+    stage.say(rooms[0], report(None));
+    stage.act(desk, Action::Stage { peer, on: true }).expect("done");
+    // It is late again: it can be taken off.
+    stage.say(rooms[0], report(Some(4_000)));
+    stage.act(desk, Action::Stage { peer, on: false }).expect("done");
+}

@@ -3,4 +3,4 @@
 /**
  * Why something was refused.
  */
-export type ErrorCode = "version" | "token_invalid" | "token_expired" | "revoked" | "no_lesson" | "not_open" | "ended" | "cancelled" | "seat_taken" | "teacher_present" | "forbidden" | "malformed" | "sdp" | "full" | "too_fast" | "not_found" | "internal";
+export type ErrorCode = "version" | "token_invalid" | "token_expired" | "revoked" | "no_lesson" | "not_open" | "ended" | "cancelled" | "seat_taken" | "teacher_present" | "forbidden" | "malformed" | "sdp" | "delayed" | "full" | "too_fast" | "not_found" | "internal";

@@ -20,7 +20,7 @@ import { useTranslation } from "react-i18next";
 import { Icon } from "../../components/Icon";
 import { TrackVideo } from "../../components/media";
 import type { Peer } from "../../generated/signal/Peer";
-import { isDelayed, type Mark, markOf } from "../../live/wall";
+import { isByTcp, isDelayed, type Mark, markOf } from "../../live/wall";
 import { duration } from "../../words/format";
 import type { Teach } from "./useTeach";
 
@@ -85,6 +85,11 @@ export function Tile({ peer, media, number, now, live, carryOut, message }: Tile
         <MarkLabel peer={peer} now={now} />
         {number !== null && <kbd className="tile-key">{number}</kbd>}
         {peer.on_stage && <span className="tile-stage">{t("mark.stage")}</span>}
+        {isByTcp(peer) && (
+          <span className="tile-way" title={t("live.tcpWhy")}>
+            {t("live.tcp")}
+          </span>
+        )}
         <div className="tile-actions">
           {isDelayed(peer) && !peer.on_stage ? (
             <span className="tile-why" title={t("live.delayedWhy")}>
