@@ -23,7 +23,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target {
         name: "stun",
         run: sfu::testing::fuzz::stun,
@@ -48,6 +48,11 @@ pub const TARGETS: [Target; 8] = [
         name: "rtp",
         run: sfu::testing::fuzz::rtp,
         longest: 1_500,
+    },
+    Target {
+        name: "descriptors",
+        run: sfu::testing::fuzz::descriptors,
+        longest: 2_000,
     },
     Target {
         name: "rtcp",

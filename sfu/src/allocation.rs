@@ -3,6 +3,8 @@
 //! Audio is not here: it is never given up, and its rate is taken off the budget before. Of the videos the one of highest priority
 //! gets its least layer first, then the next, and so on; what is left raises them in the same order.
 
+pub(crate) mod decoding;
+
 use crate::packet::MAX_LAYERS;
 
 /// A layer is kept while the line carries this share of it: the estimate is never exact, and a picture that comes and goes is worse
@@ -29,6 +31,8 @@ pub(crate) struct Wanted {
     pub(crate) priority: u8,
     /// Height on screen; 0 is unknown.
     pub(crate) height: u16,
+    /// Lines its decoder has time for; 0 is no bound. The least layer is sent whatever it has.
+    pub(crate) at_most: u16,
     /// The layer that was decided on before.
     pub(crate) now: Option<u8>,
     /// The layers that flow or sleep.
@@ -72,20 +76,37 @@ impl Wanted {
         // A large picture of something still may take less than a small one.
         let known = steps.iter().flatten().all(|(_, offered)| offered.height > 0);
         steps.sort_by_key(|step| {
-            step.map_or((true, 0), |(_, offered)| {
-                let size = if known {
-                    u64::from(offered.height)
-                } else {
-                    offered.rate
-                };
-                (false, size)
+            step.map_or((true, 0, 0), |(_, offered)| {
+                let height = if known { offered.height } else { 0 };
+                (false, height, offered.rate)
             })
         });
         let enough = steps
             .iter()
             .flatten()
             .position(|(_, offered)| self.height > 0 && offered.height > 0 && offered.height >= self.height);
-        let end = enough.map_or(MAX_LAYERS, |at| at + 1);
+        let end = enough.map_or(MAX_LAYERS, |at| {
+            // Of equal height are those that differ in frames.
+            let height = |at: usize| {
+                steps
+                    .get(at)
+                    .copied()
+                    .flatten()
+                    .map(|(_, offered)| offered.height)
+            };
+            (at..MAX_LAYERS)
+                .take_while(|next| height(*next) == height(at))
+                .count()
+                + at
+        });
+        let too_large = |step: &Option<(u8, Offered)>| {
+            self.at_most > 0 && step.is_some_and(|(_, offered)| offered.height > self.at_most)
+        };
+        let decodable = steps
+            .iter()
+            .position(too_large)
+            .map_or(MAX_LAYERS, |at| at.max(1));
+        let end = end.min(if known { decodable } else { MAX_LAYERS });
         for beyond in steps.iter_mut().skip(end) {
             *beyond = None;
         }
@@ -202,6 +223,7 @@ mod tests {
         Wanted {
             priority,
             height: 0,
+            at_most: 0,
             now,
             layers,
         }
@@ -262,6 +284,18 @@ mod tests {
     }
 
     #[test]
+    fn layers_of_one_height_differ_in_frames() {
+        let layers = [layer(900, 720), layer(600, 720), layer(400, 720)];
+        let on = |height| Wanted {
+            height,
+            ..wanted(100, None, layers)
+        };
+        assert_eq!(decide(2_000, &[on(360)]), [Some(0)]);
+        assert_eq!(decide(800, &[on(0)]), [Some(1)]);
+        assert_eq!(decide(500, &[on(720)]), [Some(2)]);
+    }
+
+    #[test]
     fn a_layer_that_sleeps_is_chosen_and_another_is_sent_until_it_is_awake() {
         let mut layers = CAMERA;
         for at in [0, 1] {
@@ -295,6 +329,7 @@ mod tests {
             |(priority, height, now, layers)| Wanted {
                 priority,
                 height,
+                at_most: 0,
                 now,
                 layers: layers.map(|layer| {
                     layer.map(|(kbps, height)| Offered {

@@ -47,6 +47,8 @@ pub struct MediaWish {
     pub publish: Vec<PublishTrack>,
     /// Tracks the peer gets. A track that has no media yet gets its section now and its packets when they come.
     pub watch: Vec<WatchTrack>,
+    /// It decodes as much in time as one picture of so many lines, all pictures together; 0 is no bound.
+    pub decodes: u16,
 }
 
 /// A track a peer may publish.

@@ -98,7 +98,7 @@ impl Directory {
             self.open(room, id, &mut commands)?;
         }
         self.publish_tracks(id, &wish.publish, &mut commands);
-        self.wish(id, &wish.watch, &mut commands);
+        self.wish(id, &wish.watch, wish.decodes, &mut commands);
         let streams = self.streams(&wish.watch);
         let (offer, first) = {
             let peer = self.peers.get_mut(&id).ok_or(EngineError::Unknown("peer"))?;
@@ -244,10 +244,15 @@ impl Directory {
     }
 
     /// States how a peer wants to see what it gets.
-    fn wish(&self, id: PeerId, watch: &[WatchTrack], commands: &mut Commands) {
+    fn wish(&self, id: PeerId, watch: &[WatchTrack], decodes: u16, commands: &mut Commands) {
         if let Some(peer) = self.peers.get(&id) {
             let watch = watch.to_vec();
-            commands.push((peer.shard, Command::Wish { peer: id, watch }));
+            let wish = Command::Wish {
+                peer: id,
+                watch,
+                decodes,
+            };
+            commands.push((peer.shard, wish));
         }
     }
 

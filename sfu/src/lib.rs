@@ -7,6 +7,7 @@ mod allocation;
 mod api;
 mod bandwidth;
 mod directory;
+mod divided;
 mod dtls;
 mod edge;
 mod engine;

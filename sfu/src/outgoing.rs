@@ -12,10 +12,9 @@ use crate::bandwidth::{Bandwidth, ProbeId};
 use crate::negotiated::{Extensions, Payload, Section};
 use crate::packet::{Packet, SenderClock};
 use crate::rtcp::SenderInfo;
-use crate::rtp::extension::Carried;
 use crate::srtp::Sealer;
 use packet::{Head, append, payload_for};
-use rewrite::{Original, Place, Rewriter};
+use rewrite::{LeftOut, Original, Place, Rewriter};
 
 /// So many packets of a stream say their mid; by then the viewer has bound the SSRC. Which ones is told by their number alone,
 /// so that a packet that is sent again without RTX has the same bytes: other bytes under the same number would break the cipher.
@@ -162,6 +161,16 @@ impl Outgoing {
         self.rewriter.target()
     }
 
+    /// Whether the stream behind it is divided into layers under one SSRC; see [`Rewriter::divide`].
+    pub(crate) fn divide(&mut self, divided: bool) {
+        self.rewriter.divide(divided);
+    }
+
+    /// Whether the layer it is to send begins with a keyframe only.
+    pub(crate) fn waits(&self) -> bool {
+        self.rewriter.waits()
+    }
+
     /// The layer that is being sent.
     pub(crate) fn current(&self) -> Option<u8> {
         self.rewriter.current()
@@ -182,6 +191,8 @@ impl Outgoing {
         let bit = |layer: Option<u8>| layer.map_or(0, |layer| 1 << layer);
         match self.target() {
             None => 0,
+            // All its packets are the first layer's.
+            Some(_) if self.rewriter.divided() => 1,
             target => bit(target) | bit(self.current()),
         }
     }
@@ -248,9 +259,9 @@ impl Outgoing {
             .then(|| bandwidth.sent(now, payload.len() + OVERHEAD, None));
         let head = Head {
             number,
-            ..self.head(packet, pt, place)
+            ..self.head(pt, place)
         };
-        let header_len = head.write(out, self, &packet.carried);
+        let header_len = head.write(out, self, Some((packet, place.frames)));
         append(out, packet, payload, place);
         if sealer
             .seal_rtp(out, start, header_len, self.ssrc, place.index)
@@ -265,10 +276,10 @@ impl Outgoing {
     }
 
     /// The header of a packet of the stream itself, without a transport-wide number.
-    fn head(&self, packet: &Packet, pt: u8, place: Place) -> Head {
+    fn head(&self, pt: u8, place: Place) -> Head {
         Head {
             padding: false,
-            marker: packet.marker,
+            marker: place.marker,
             pt,
             index: place.index,
             timestamp: place.timestamp,
@@ -293,6 +304,9 @@ impl Outgoing {
         now: Instant,
     ) -> Result<(), NoRepair> {
         let chosen = self.choose(packet).ok_or(NoRepair::Gone)?;
+        if let Some(left) = self.rewriter.left_out(packet) {
+            return self.nothing(out, sealer, &chosen, left);
+        }
         let place = self.rewriter.placed(packet).ok_or(NoRepair::Gone)?;
         let (pt, payload) = payload_for(&chosen, packet, self.once).ok_or(NoRepair::Gone)?;
         let rate = bandwidth.estimate().map_or(REPAIR_RATE, |bits| {
@@ -300,7 +314,7 @@ impl Outgoing {
         });
         self.spend(now, payload.len(), rate)?;
         let start = out.len();
-        let mut head = self.head(packet, pt, place);
+        let mut head = self.head(pt, place);
         if let (Some(ssrc), Some(rtx_pt)) = (self.rtx_ssrc, chosen.rtx_pt) {
             head.pt = rtx_pt;
             head.ssrc = ssrc;
@@ -313,7 +327,7 @@ impl Outgoing {
         } else if place.index < self.sealed_before || chosen.numbered || chosen.red_pt.is_some() {
             return Err(NoRepair::Gone);
         }
-        let header_len = head.write(out, self, &packet.carried);
+        let header_len = head.write(out, self, Some((packet, place.frames)));
         if head.ssrc != self.ssrc {
             out.extend_from_slice(&((place.index & 0xffff) as u16).to_be_bytes());
         }
@@ -322,6 +336,38 @@ impl Outgoing {
             .seal_rtp(out, start, header_len, head.ssrc, head.index)
             .is_err()
         {
+            out.truncate(start);
+            return Err(NoRepair::Gone);
+        }
+        Ok(())
+    }
+
+    /// Appends a retransmission without payload: what the viewer misses is not for it, so that it stops asking.
+    fn nothing(
+        &mut self,
+        out: &mut Vec<u8>,
+        sealer: &Sealer,
+        chosen: &Chosen,
+        left: LeftOut,
+    ) -> Result<(), NoRepair> {
+        let (Some(ssrc), Some(pt)) = (self.rtx_ssrc, chosen.rtx_pt) else {
+            return Err(NoRepair::Gone);
+        };
+        let start = out.len();
+        let head = Head {
+            padding: false,
+            marker: false,
+            pt,
+            index: self.rtx_index,
+            timestamp: left.timestamp,
+            ssrc,
+            with_mid: true,
+            number: None,
+        };
+        self.rtx_index += 1;
+        let header_len = head.write(out, self, None);
+        out.extend_from_slice(&((left.index & 0xffff) as u16).to_be_bytes());
+        if sealer.seal_rtp(out, start, header_len, ssrc, head.index).is_err() {
             out.truncate(start);
             return Err(NoRepair::Gone);
         }
@@ -355,7 +401,7 @@ impl Outgoing {
             number: Some(bandwidth.sent(now, usize::from(PADDING) + OVERHEAD, probe)),
         };
         self.rtx_index += 1;
-        let header_len = head.write(out, self, &Carried::default());
+        let header_len = head.write(out, self, None);
         // RFC 3550 §5.1: its length is in its last byte.
         out.resize(out.len() + usize::from(PADDING) - 1, 0);
         out.push(PADDING);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use protocol::media::Codec;
 
+use crate::divided::Part;
 use crate::rtp::extension::Carried;
 use crate::rtp::picture::Picture;
 
@@ -43,6 +44,8 @@ pub(crate) struct Packet {
     pub(crate) captured: Option<u64>,
     /// Where its payload names its picture, for codecs that do.
     pub(crate) picture: Option<Picture>,
+    /// What it is in a stream that is divided into layers.
+    pub(crate) part: Option<Part>,
     /// Header extensions to hand on.
     pub(crate) carried: Carried,
     /// When it came.
@@ -58,12 +61,24 @@ impl Packet {
     pub(crate) fn payload(&self) -> &[u8] {
         self.data.get(self.payload.clone()).unwrap_or(&[])
     }
+
+    /// Its dependency descriptor, where its stream is divided.
+    pub(crate) fn descriptor(&self) -> Option<&[u8]> {
+        let part = self.part.as_ref()?;
+        let at = usize::from(part.at);
+        self.data.get(at..at + usize::from(part.len))
+    }
 }
 
-#[cfg(test)]
 impl Packet {
     /// The first packet of an H264 stream, all of it payload; a test says what is different about its own.
+    #[cfg(test)]
     pub(crate) fn test(data: Vec<u8>) -> Self {
+        Self::of(data, Instant::now())
+    }
+
+    /// As [`Self::test`], which came at that time; for the fuzzer, too.
+    pub(crate) fn of(data: Vec<u8>, arrival: Instant) -> Self {
         Self {
             layer: 0,
             generation: Generation(1),
@@ -77,8 +92,9 @@ impl Packet {
             height: None,
             captured: None,
             picture: None,
+            part: None,
             carried: Carried::default(),
-            arrival: Instant::now(),
+            arrival,
             payload: 0..data.len(),
             data,
         }

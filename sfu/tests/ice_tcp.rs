@@ -265,6 +265,7 @@ impl Lesson {
         let mut teacher = Client::new(address, false, true);
         let mut classroom = Client::new(address, udp, tcp);
         let publish = MediaWish {
+            decodes: 0,
             publish: vec![PublishTrack {
                 track: camera,
                 source: Source::Camera,
@@ -273,6 +274,7 @@ impl Lesson {
             watch: Vec::new(),
         };
         let watch = MediaWish {
+            decodes: 0,
             publish: Vec::new(),
             watch: vec![WatchTrack {
                 track: camera,

@@ -134,6 +134,7 @@ async fn a_picture_goes_through_threads_and_sockets() {
     let (room, camera) = (LessonId::new(), TrackId::new());
     let (mut teacher, mut classroom) = (Client::new(), Client::new());
     let publish = MediaWish {
+        decodes: 0,
         publish: vec![PublishTrack {
             track: camera,
             source: Source::Camera,
@@ -142,6 +143,7 @@ async fn a_picture_goes_through_threads_and_sockets() {
         watch: Vec::new(),
     };
     let watch = MediaWish {
+        decodes: 0,
         publish: Vec::new(),
         watch: vec![WatchTrack {
             track: camera,

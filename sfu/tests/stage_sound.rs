@@ -91,6 +91,7 @@ fn stage(seed: u64, threads: usize) {
     let mut teaches = publishing(camera, microphone);
     teaches.watch = vec![watch(guest_camera, MediaKind::Video)];
     let without = MediaWish {
+        decodes: 0,
         publish: vec![PublishTrack {
             track: guest_camera,
             source: Source::Camera,

@@ -122,6 +122,7 @@ impl Served {
                 simulcast: false,
             };
             return MediaWish {
+                decodes: 0,
                 publish: vec![
                     publish(camera, Source::Camera),
                     publish(microphone, Source::Microphone),
@@ -136,6 +137,7 @@ impl Served {
             priority: 100,
         };
         MediaWish {
+            decodes: 0,
             publish: Vec::new(),
             watch: vec![
                 watch(camera, MediaKind::Video),

@@ -71,7 +71,7 @@ impl Directory {
         let mut commands = Vec::new();
         self.open(room, id, &mut commands)?;
         self.publish_tracks(id, &[], &mut commands);
-        self.wish(id, watch, &mut commands);
+        self.wish(id, watch, 0, &mut commands);
         self.answer_client(id, &offer, sections, commands)
     }
 
@@ -130,7 +130,7 @@ impl Directory {
             tracks.push((section.mid.clone(), track));
         }
         let mut commands = vec![(peer.shard, Command::Rewire { peer: id, tracks })];
-        self.wish(id, watch, &mut commands);
+        self.wish(id, watch, 0, &mut commands);
         Ok(commands)
     }
 

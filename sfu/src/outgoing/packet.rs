@@ -20,8 +20,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Appends the header; returns its length.
-    pub(super) fn write(&self, out: &mut Vec<u8>, stream: &Outgoing, carried: &Carried) -> usize {
+    /// Appends the header of a packet, whose frame numbers are shifted, or of one of our own; returns its length.
+    pub(super) fn write(&self, out: &mut Vec<u8>, stream: &Outgoing, of: Option<(&Packet, u16)>) -> usize {
         let start = out.len();
         out.push(0x80 | u8::from(self.padding) << 5);
         out.push(u8::from(self.marker) << 7 | self.pt);
@@ -31,8 +31,10 @@ impl Head {
         let own = Own {
             mid: self.with_mid.then_some(stream.mid.as_str()),
             transport_cc: self.number,
+            descriptor: of.and_then(|(packet, frames)| Some((packet.descriptor()?, frames))),
         };
-        if extension::write(out, &stream.extensions, carried, own) {
+        let carried = of.map_or_else(Carried::default, |(packet, _)| packet.carried);
+        if extension::write(out, &stream.extensions, &carried, own) {
             out[start] |= 0x10;
         }
         out.len() - start

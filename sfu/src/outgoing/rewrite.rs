@@ -1,11 +1,15 @@
 //! Sequence numbers, timestamps and picture numbers of a stream to one viewer, continuous over changes of what is behind it: another
 //! layer, another incarnation, another track, a pause.
 
+mod selection;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use crate::divided::Part;
 use crate::packet::{Generation, Packet};
 use crate::rtp::picture::Shift;
+use selection::{Selection, Taken};
 
 /// A video stream whose keyframes are not recognised (or that has none, as with intra refresh) begins after so long.
 const KEYFRAME_PATIENCE: Duration = Duration::from_secs(3);
@@ -23,6 +27,19 @@ pub(crate) struct Place {
     pub(crate) timestamp: u32,
     /// For its picture numbers.
     pub(crate) shift: Shift,
+    /// For the frame numbers of its descriptor.
+    pub(crate) frames: u16,
+    /// Marker bit.
+    pub(crate) marker: bool,
+}
+
+/// A packet whose number was kept for it, and which the viewer does not get after all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Extended sequence number.
+    pub(crate) index: u64,
+    /// Timestamp.
+    pub(crate) timestamp: u32,
 }
 
 /// A packet as its publisher numbered it.
@@ -51,6 +68,10 @@ struct Mapping {
     /// The timestamp sent before; what comes is later, even if it was captured earlier.
     floor: u32,
     shift: Shift,
+    /// Added to the frame numbers of descriptors.
+    frames: u16,
+    /// Some of its packets are left out.
+    divided: bool,
 }
 
 impl Mapping {
@@ -77,7 +98,20 @@ impl Mapping {
             index: self.first_out + ahead,
             timestamp: self.timestamp(packet.timestamp),
             shift: self.shift,
+            frames: self.frames,
+            marker: packet.marker,
         })
+    }
+
+    /// Where a packet of a divided stream goes.
+    fn place_part(&self, packet: &Packet, taken: Taken) -> Place {
+        Place {
+            index: self.first_out + taken.number,
+            timestamp: self.timestamp(packet.timestamp),
+            shift: self.shift,
+            frames: self.frames,
+            marker: packet.marker || taken.last,
+        }
     }
 
     fn original(&self, index: u64) -> Option<Original> {
@@ -95,6 +129,8 @@ struct Last {
     at: Instant,
     captured: Option<u64>,
     picture: Option<(u16, u8)>,
+    /// Number of its frame, where its stream is divided.
+    frame: u16,
 }
 
 /// See the module. What each packet needs comes first.
@@ -103,6 +139,8 @@ struct Last {
 pub(crate) struct Rewriter {
     /// The layer to send, from its next keyframe on; `None` is a pause.
     target: Option<u8>,
+    /// The stream behind it is known to be divided.
+    divided: bool,
     next: u64,
     last_timestamp: u32,
     /// Since when nothing can be sent for want of a keyframe.
@@ -111,6 +149,8 @@ pub(crate) struct Rewriter {
     last: Option<Last>,
     /// The one before, for what of it is still missed, and where it ended.
     previous: Option<(Mapping, u64)>,
+    /// What the viewer gets of a divided stream. Kept over pauses, so that it is made once.
+    selection: Option<Box<Selection>>,
 }
 
 impl Rewriter {
@@ -120,6 +160,8 @@ impl Rewriter {
             target: Some(0),
             mapping: None,
             previous: None,
+            selection: None,
+            divided: false,
             waiting_since: None,
             next: start,
             last_timestamp: timestamp,
@@ -168,6 +210,26 @@ impl Rewriter {
         self.mapping.map(|mapping| mapping.layer)
     }
 
+    /// Whether the stream behind it is divided into layers under one SSRC.
+    pub(crate) fn divide(&mut self, divided: bool) {
+        self.divided = divided;
+    }
+
+    /// See [`Self::divide`].
+    pub(crate) fn divided(&self) -> bool {
+        self.divided
+    }
+
+    /// Whether the layer it is to send begins with a keyframe only.
+    pub(crate) fn waits(&self) -> bool {
+        match (&self.selection, self.target) {
+            (Some(selection), Some(target)) if self.mapping.is_some_and(|mapping| mapping.divided) => {
+                selection.waits_for(target)
+            }
+            (_, target) => target.is_some(),
+        }
+    }
+
     /// The next number; all below may have been used.
     pub(crate) fn next(&self) -> u64 {
         self.next
@@ -181,6 +243,10 @@ impl Rewriter {
     /// Where the packet goes; `None` when this viewer does not get it.
     pub(crate) fn place(&mut self, packet: &Packet, video: bool, now: Instant) -> Option<Place> {
         let target = self.target?;
+        let within = |mapping: Mapping| mapping.divided && mapping.generation == packet.generation;
+        if packet.part.is_some() || self.mapping.is_some_and(within) {
+            return self.place_divided(packet, target, now);
+        }
         let mapping = match self.mapping {
             Some(mapping) if mapping.layer == packet.layer => {
                 if mapping.generation > packet.generation {
@@ -201,6 +267,11 @@ impl Rewriter {
             None => self.begin_if_possible(packet, video, now)?,
         };
         let place = mapping.place(packet)?;
+        self.placed_at(packet, place, now);
+        Some(place)
+    }
+
+    fn placed_at(&mut self, packet: &Packet, place: Place, now: Instant) {
         if place.index >= self.next {
             self.next = place.index + 1;
             self.last_timestamp = place.timestamp;
@@ -208,9 +279,69 @@ impl Rewriter {
                 at: now,
                 captured: packet.captured,
                 picture: packet.picture.map(|picture| picture.shifted(place.shift)),
+                frame: frame_number(packet).wrapping_add(place.frames),
             });
         }
+    }
+
+    /// As [`Self::place`], of a divided stream: only its keyframes begin anything.
+    fn place_divided(&mut self, packet: &Packet, target: u8, now: Instant) -> Option<Place> {
+        let mapping = match (self.mapping, &packet.part) {
+            (Some(mapping), _) if mapping.generation > packet.generation => return None,
+            (Some(mapping), part) if mapping.generation == packet.generation && mapping.divided => {
+                let at = packet.index.checked_sub(mapping.first)?;
+                let Some(part) = part else {
+                    // Padding, or a descriptor that cannot be read.
+                    self.selection.as_mut()?.leave_out(at);
+                    return None;
+                };
+                return self.place_part(packet, part, target, mapping, at, now);
+            }
+            (_, Some(part)) if part.key => {
+                self.divided = true;
+                let mapping = self.begin(packet, now);
+                // The box is kept: a stream that begins again allocates nothing.
+                **self.selection.get_or_insert_default() = Selection::default();
+                mapping
+            }
+            _ => return None,
+        };
+        let part = packet.part.as_ref()?;
+        self.place_part(packet, part, target, mapping, 0, now)
+    }
+
+    fn place_part(
+        &mut self,
+        packet: &Packet,
+        part: &Part,
+        target: u8,
+        mapping: Mapping,
+        at: u64,
+        now: Instant,
+    ) -> Option<Place> {
+        let selection = self.selection.as_mut()?;
+        let taken = selection.take(target, part, packet.timestamp, at)?;
+        let place = mapping.place_part(packet, taken);
+        self.placed_at(packet, place, now);
         Some(place)
+    }
+
+    /// The number that was kept for a packet which the viewer does not get after all.
+    pub(crate) fn left_out(&self, packet: &Packet) -> Option<LeftOut> {
+        let mapping = self.mapping.filter(|mapping| mapping.divided)?;
+        if mapping.generation != packet.generation {
+            return None;
+        }
+        let at = packet.index.checked_sub(mapping.first)?;
+        let number = self
+            .selection
+            .as_ref()?
+            .placed(packet.part.as_ref()?, at)?
+            .err()?;
+        Some(LeftOut {
+            index: mapping.first_out + number,
+            timestamp: mapping.timestamp(packet.timestamp),
+        })
     }
 
     fn begin_if_possible(&mut self, packet: &Packet, video: bool, now: Instant) -> Option<Mapping> {
@@ -241,6 +372,10 @@ impl Rewriter {
             shift: packet.picture.map_or_else(Shift::default, |picture| {
                 picture.follow(self.last.and_then(|last| last.picture))
             }),
+            frames: self.last.map_or(0, |last| {
+                last.frame.wrapping_add(1).wrapping_sub(frame_number(packet))
+            }),
+            divided: packet.part.is_some(),
         };
         self.mapping = Some(mapping);
         self.waiting_since = None;
@@ -249,12 +384,21 @@ impl Rewriter {
 
     fn end_mapping(&mut self) {
         if let Some(mapping) = self.mapping.take() {
-            self.previous = Some((mapping, self.next));
+            // What was left out of a divided stream is forgotten with it.
+            self.previous = (!mapping.divided).then_some((mapping, self.next));
         }
     }
 
     /// Where a packet that was (or could have been) sent lies.
     pub(crate) fn placed(&self, packet: &Packet) -> Option<Place> {
+        if let Some(mapping) = self.mapping.filter(|mapping| mapping.divided) {
+            if mapping.generation != packet.generation {
+                return None;
+            }
+            let at = packet.index.checked_sub(mapping.first)?;
+            let placed = self.selection.as_ref()?.placed(packet.part.as_ref()?, at)?;
+            return Some(mapping.place_part(packet, placed.ok()?));
+        }
         let now = self.mapping.and_then(|mapping| mapping.place(packet));
         now.or_else(|| {
             let (mapping, end) = self.previous?;
@@ -267,6 +411,10 @@ impl Rewriter {
         let index = crate::srtp::extend(self.next.checked_sub(1)?, sequence);
         if index >= self.next {
             return None;
+        }
+        if let Some(mapping) = self.mapping.filter(|mapping| mapping.divided) {
+            let number = index.checked_sub(mapping.first_out)?;
+            return mapping.original(mapping.first_out + self.selection.as_ref()?.original(number)?);
         }
         let now = self.mapping.and_then(|mapping| mapping.original(index));
         now.or_else(|| {
@@ -281,6 +429,14 @@ impl Rewriter {
             .filter(|mapping| mapping.layer == layer && mapping.generation == generation)
             .map(|mapping| timestamp.wrapping_add(mapping.timestamp_offset))
     }
+}
+
+/// The number of a packet's frame, as its descriptor has it.
+fn frame_number(packet: &Packet) -> u16 {
+    packet
+        .part
+        .as_ref()
+        .map_or(0, |part| (part.frame & 0xffff) as u16)
 }
 
 /// What passed in the publisher's time since the last packet, or, where that is not known, in ours. It may be negative: layers of

@@ -4,6 +4,7 @@ use super::Header;
 use crate::negotiated::Extensions;
 
 const ONE_BYTE: u16 = 0xbede;
+const TWO_BYTE: u16 = 0x1000;
 
 /// Elements of a packet's extension: id and data. Ends at the first that does not fit.
 pub(crate) fn elements<'a>(packet: &'a [u8], header: &Header) -> Elements<'a> {
@@ -120,20 +121,29 @@ pub(crate) struct Own<'a> {
     pub(crate) mid: Option<&'a str>,
     /// Transport-wide sequence number.
     pub(crate) transport_cc: Option<u16>,
+    /// A dependency descriptor, and what is added to its frame number.
+    pub(crate) descriptor: Option<(&'a [u8], u16)>,
 }
 
-/// Appends an extension block with what the viewer agreed on. Returns whether anything was written.
+/// Appends an extension block with what the viewer agreed on: in the one-byte form, unless a descriptor is too long for it. Returns
+/// whether anything was written.
 pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, own: Own<'_>) -> bool {
     let start = out.len();
-    out.extend_from_slice(&ONE_BYTE.to_be_bytes());
+    let agreed = ids.dependency_descriptor.is_some_and(|id| (1..=14).contains(&id));
+    let descriptor = own.descriptor.filter(|_| agreed);
+    let long = descriptor.is_some_and(|(bytes, _)| bytes.len() > 16);
+    out.extend_from_slice(&if long { TWO_BYTE } else { ONE_BYTE }.to_be_bytes());
     out.extend_from_slice(&[0, 0]);
     let mut element = |id: Option<u8>, data: &[u8]| {
-        if let Some(id) = id.filter(|id| (1..=14).contains(id))
-            && let Ok(len @ 1..=16) = u8::try_from(data.len())
-        {
-            out.push(id << 4 | (len - 1));
-            out.extend_from_slice(data);
+        let Some(id) = id.filter(|id| (1..=14).contains(id)) else {
+            return;
+        };
+        match u8::try_from(data.len()) {
+            Ok(len) if long => out.extend_from_slice(&[id, len]),
+            Ok(len @ 1..=16) => out.push(id << 4 | (len - 1)),
+            _ => return,
         }
+        out.extend_from_slice(data);
     };
     if let Some(number) = own.transport_cc {
         element(ids.transport_cc, &number.to_be_bytes());
@@ -150,6 +160,11 @@ pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, own:
     if let Some(delay) = carried.playout_delay {
         element(ids.playout_delay, &delay);
     }
+    if let Some((bytes, shift)) = descriptor {
+        element(ids.dependency_descriptor, bytes);
+        let at = out.len() - bytes.len();
+        shift_frame(&mut out[at..], shift);
+    }
     let len = out.len() - start - 4;
     if len == 0 {
         out.truncate(start);
@@ -157,9 +172,30 @@ pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, own:
     }
     let words = len.div_ceil(4);
     out.resize(start + 4 + words * 4, 0);
-    // At most five elements of at most 17 bytes each: 22 words.
+    // At most six elements of at most 257 bytes together with 5 of 18: 87 words.
     out[start + 3] = words as u8;
     true
+}
+
+/// A descriptor has the number of its frame in its second and third byte.
+fn shift_frame(descriptor: &mut [u8], shift: u16) {
+    if let Some([_, high, low]) = descriptor.first_chunk_mut::<3>() {
+        [*high, *low] = u16::from_be_bytes([*high, *low])
+            .wrapping_add(shift)
+            .to_be_bytes();
+    }
+}
+
+/// Where the data of an extension lies in a packet.
+pub(crate) fn find(packet: &[u8], header: &Header, wanted: u8) -> Option<std::ops::Range<usize>> {
+    let mut elements = elements(packet, header);
+    while let Some((id, data)) = elements.next() {
+        if id == wanted {
+            let end = header.len - elements.rest.len();
+            return Some(end - data.len()..end);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -182,6 +218,7 @@ mod tests {
         let own = Own {
             mid: Some("0"),
             transport_cc: Some(7),
+            descriptor: None,
         };
         assert!(write(&mut packet, &ids, &carried_in, own));
         let header = Header::read(&packet).unwrap();

@@ -10,7 +10,7 @@ use slab::Slab;
 use super::connection::{Connection, Phase};
 use super::track::Track;
 use super::{Shard, line};
-use crate::allocation::{self, Wanted};
+use crate::allocation::{self, Wanted, decoding};
 use crate::api::WatchTrack;
 use crate::bandwidth::INITIAL;
 
@@ -32,12 +32,13 @@ const STARVING: Duration = Duration::from_secs(2);
 
 impl Shard {
     /// States how a peer wants to see what it gets.
-    pub(super) fn wish(&mut self, now: Instant, peer: PeerId, watch: Vec<WatchTrack>) {
+    pub(super) fn wish(&mut self, now: Instant, peer: PeerId, watch: Vec<WatchTrack>, decodes: u16) {
         let Some(&index) = self.by_peer.get(&peer) else {
             return;
         };
         if let Some(connection) = self.connections.get_mut(index) {
             connection.wishes = watch;
+            connection.decodes = decodes;
         }
         self.allocate(now, index);
     }
@@ -71,12 +72,14 @@ impl Shard {
             wanted[count] = Wanted {
                 priority: wish.map_or(PRIORITY, |wish| wish.priority),
                 height: wish.map_or(0, |wish| wish.height),
+                at_most: 0,
                 now: stream.target(),
                 layers: track.map_or_else(Default::default, |track| track.offered(now)),
             };
             places[count] = at;
             count += 1;
         }
+        decoding::bound(connection.decodes, &mut wanted[..count]);
         let mut chosen = [None; MAX_VIDEOS];
         let (wanted, decided) = (&wanted[..count], &mut chosen[..count]);
         let sound = sound(connection, &self.by_track, &self.tracks, now);
@@ -104,9 +107,13 @@ impl Shard {
             let wakes = layer.filter(|_| sent != layer).map_or(0, |layer| 1 << layer);
             let woke = std::mem::replace(&mut stream.wakes, wakes) != wakes;
             let changes = stream.target() != sent;
+            let track = self.by_track.get(id).and_then(|at| self.tracks.get(*at));
+            stream.divide(track.is_some_and(|track| track.divided.is_some()));
             if changes {
                 stream.aim(sent);
             }
+            // A layer of a divided stream may need none.
+            let waits = stream.waits();
             let (id, ssrc, layers) = (*id, stream.ssrc, stream.layers());
             if woke {
                 self.wakes(now, id, index, ssrc, wakes);
@@ -117,7 +124,7 @@ impl Shard {
             if let Some(track) = self.by_track.get(&id).and_then(|at| self.tracks.get_mut(*at)) {
                 track.show(index, ssrc, layers);
             }
-            if up {
+            if up && waits {
                 self.want_keyframe_of(now, index, ssrc);
             }
         }

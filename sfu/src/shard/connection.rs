@@ -98,6 +98,8 @@ pub(super) struct Connection {
     pub(super) sound_only: bool,
     /// How it wants to see what it gets.
     pub(super) wishes: Vec<WatchTrack>,
+    /// Lines it decodes in time, all pictures together; 0 is no bound.
+    pub(super) decodes: u16,
     /// Its line is measured up to so many bits per second, whatever it gets.
     pub(super) measure: u64,
     pub(super) arrivals: Arrivals,
@@ -141,6 +143,7 @@ impl Connection {
             starved: None,
             sound_only: false,
             wishes: Vec::new(),
+            decodes: 0,
             measure: 0,
             arrivals: Arrivals::new(now),
             report_at: now + REPORT_INTERVAL,

@@ -69,6 +69,8 @@ pub(crate) enum Command {
         peer: PeerId,
         /// Tracks with height and priority.
         watch: Vec<WatchTrack>,
+        /// Lines it decodes; 0 is no bound.
+        decodes: u16,
     },
     /// A peer's line is measured up to a rate, whatever it gets.
     Measure {
@@ -159,7 +161,7 @@ impl Shard {
             } => self.agree(now, peer, remote, &sections, out),
             Command::RestartIce { peer, local, remote } => self.restart_ice(peer, local, remote),
             Command::Rewire { peer, tracks } => self.rewire(now, peer, &tracks, out),
-            Command::Wish { peer, watch } => self.wish(now, peer, watch),
+            Command::Wish { peer, watch, decodes } => self.wish(now, peer, watch, decodes),
             Command::Measure { peer, up_to } => self.measure(now, peer, up_to),
             Command::Close { peer } => self.close(now, peer, out),
             Command::Home { track, home } => self.set_home(now, track, home, out),

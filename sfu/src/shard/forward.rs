@@ -45,11 +45,11 @@ impl Shard {
             return;
         }
         config.metrics.history_bytes.change(kept, layer.history.bytes());
-        layer.rate.add(now, packet.data.len());
         if packet.keyframe {
             layer.keyframes.received();
             layer.height = packet.height.unwrap_or(layer.height);
         }
+        track.count(now, &packet);
         if track.publisher.is_some() {
             let wake = hand_to_recorders(now, track, &packet, config);
             self.wake_at = super::earlier(self.wake_at, wake);
@@ -153,7 +153,7 @@ impl Shard {
             .by_track
             .get(&id)
             .and_then(|at| self.tracks.get_mut(*at))
-            .and_then(|track| track.layer(layer))
+            .and_then(|track| track.layer(track.sent_as(layer)))
         else {
             return;
         };

@@ -7,6 +7,7 @@ use protocol::media::Codec;
 
 use super::connection::Connection;
 use super::earlier;
+use crate::divided::Reader;
 use crate::negotiated::{Extensions, Payload, Section};
 use crate::packet::{Generation, MAX_LAYERS, SenderClock};
 use crate::receive::missing::Missing;
@@ -149,6 +150,8 @@ pub(super) struct Stream {
     pub(super) nack: bool,
     /// The last sender report.
     pub(super) clock: Option<SenderClock>,
+    /// Reads how it is divided into layers.
+    pub(super) reader: Option<Box<Reader>>,
 }
 
 /// Which section and layer a packet belongs to: by its mid, by its SSRC, or, where no SSRCs were said, by a payload type only one

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::connection::{Connection, Phase};
-use super::incoming::{Form, Source, Stream, classify};
+use super::incoming::{Form, Incoming, Source, Stream, classify};
 use super::{Outlet, Path, Shard};
 use crate::api::Event;
+use crate::divided::{Part, Reader};
 use crate::metrics::Metrics;
 use crate::negotiated::Payload;
 use crate::packet::{Generation, Packet};
@@ -117,13 +118,15 @@ impl Shard {
         if form == Form::Red {
             metrics.rtp_red.inc();
         }
-        let incoming = &connection.incoming[source.section];
+        let incoming = &mut connection.incoming[source.section];
         let track = incoming.track;
+        let part = part(incoming, source, packet, header);
         let carried = extension::carried(packet, header, &incoming.extensions);
         let packet = Packet {
             layer: source.layer,
             captured: taken.captured,
             carried,
+            part,
             ..shared(now, taken.generation, form, &payload, unpacked, header)
         };
         if taken.starts {
@@ -224,11 +227,24 @@ fn shared(
         height: keyframe.then(|| height::read(payload.codec, primary)).flatten(),
         captured: None,
         picture: Picture::read(payload.codec, body),
+        part: None,
         carried: Carried::default(),
         arrival: now,
         payload: header.len..data.len(),
         data,
     }
+}
+
+/// What a packet is in a stream that is divided. Layers with SSRCs of their own are not divided further.
+fn part(incoming: &mut Incoming, source: Source, packet: &[u8], header: &Header) -> Option<Part> {
+    let id = incoming.extensions.dependency_descriptor?;
+    if incoming.rids.len() > 1 {
+        return None;
+    }
+    let range = extension::find(packet, header, id)?;
+    let at = u16::try_from(range.start).ok()?;
+    let stream = incoming.stream(source.layer)?;
+    Reader::read(&mut stream.reader, packet.get(range)?, at)
 }
 
 fn count_unopened(metrics: &Metrics, error: OpenError) {
@@ -257,6 +273,7 @@ fn begin_stream(
         missing: Missing::default(),
         nack: payload.nack,
         clock: None,
+        reader: None,
     }) {
         connection.sources.remove(&old.ssrc);
         connection.sources.insert(ssrc, source);

@@ -83,6 +83,8 @@ pub(super) struct Track {
     pub(super) taps: Vec<TapLink>,
     /// The layer recorders get.
     tapped: u8,
+    /// The spatial layer of each of its layers, if they come divided under one SSRC.
+    pub(super) divided: Option<[u8; MAX_LAYERS]>,
     /// Which of its layers sleep.
     pub(super) sleep: Sleep,
     /// Its layers.
@@ -100,6 +102,7 @@ impl Track {
             subscribers: Vec::new(),
             taps: Vec::new(),
             tapped: 0,
+            divided: None,
             sleep: Sleep::default(),
             layers: Default::default(),
         }
@@ -122,6 +125,34 @@ impl Track {
         {
             viewer.layers = layers;
         }
+    }
+
+    /// Counts a packet to its layer, or, of a divided stream, to all layers it is of.
+    pub(super) fn count(&mut self, now: Instant, packet: &Packet) {
+        let bytes = packet.data.len();
+        let Some(part) = &packet.part else {
+            if let Some(layer) = self.layer(packet.layer) {
+                layer.rate.add(now, bytes);
+            }
+            if packet.keyframe {
+                self.divided = None;
+            }
+            return;
+        };
+        self.divided = Some(part.steps.spatial);
+        for (at, layer) in self.layers.iter_mut().enumerate() {
+            if part.present >> at & 1 == 1 {
+                layer.rate.add(now, bytes);
+                if part.steps.heights[at] > 0 {
+                    layer.height = part.steps.heights[at];
+                }
+            }
+        }
+    }
+
+    /// The layer whose packets bring one: all layers of a divided stream come as the first.
+    pub(super) fn sent_as(&self, layer: u8) -> u8 {
+        if self.divided.is_some() { 0 } else { layer }
     }
 
     /// One of its layers.

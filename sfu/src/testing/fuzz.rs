@@ -9,10 +9,13 @@ use protocol::media::{Codec, MediaKind};
 use rtc_crypto::RTCCryptoProvider as _;
 
 use crate::bandwidth::Bandwidth;
+use crate::divided::Reader;
 use crate::dtls::{Dtls, Identity, Progress};
 use crate::framing;
 use crate::ice;
 use crate::negotiated::{Flow, LocalTransport, Section};
+use crate::outgoing::rewrite::Rewriter;
+use crate::packet::Packet;
 use crate::rtcp::read::{self, Item};
 use crate::rtp::{Header, extension, payload, red};
 use crate::sdp::{self, SessionIds};
@@ -174,6 +177,7 @@ pub fn rtp(bytes: &[u8]) {
         let own = extension::Own {
             mid,
             transport_cc: Some(7),
+            descriptor: None,
         };
         if extension::write(&mut out, &ids, &carried, own) {
             out[0] |= 0x10;
@@ -185,6 +189,40 @@ pub fn rtp(bytes: &[u8]) {
             extension::routing(&out, &written, &ids).mid,
             mid.map(str::as_bytes)
         );
+    }
+}
+
+/// Dependency descriptors of a stream's packets, each behind its length in one byte, and what a viewer gets by them.
+///
+/// # Panics
+///
+/// When the engine has a bug.
+pub fn descriptors(mut bytes: &[u8]) {
+    let mut reader = None;
+    let mut viewer = Rewriter::new(0x4000, 0);
+    let now = Instant::now();
+    let (mut index, mut sent) = (0, 0);
+    while let Some((length, rest)) = bytes.split_first() {
+        let (descriptor, behind) = rest.split_at(usize::from(*length).min(rest.len()));
+        bytes = behind;
+        let part = Reader::read(&mut reader, descriptor, 0);
+        if let Some(part) = &part {
+            assert_eq!(part.switch & !part.present, 0);
+            assert_eq!(usize::from(part.len), descriptor.len());
+        }
+        viewer.aim(Some((index % 7 % 3) as u8));
+        let packet = Packet {
+            part,
+            index,
+            keyframe: index == 0,
+            ..Packet::of(descriptor.to_vec(), now)
+        };
+        index += 1;
+        if let Some(place) = viewer.place(&packet, true, now) {
+            assert!(place.index >= 0x4000 + sent, "a number twice");
+            sent = place.index - 0x4000 + 1;
+            assert_eq!(viewer.placed(&packet), Some(place));
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use protocol::id::{PeerId, TrackId};
 use str0m::bwe::{Bitrate, BweKind};
 use str0m::media::{MediaData, MediaTime, Mid, Rid};
-use str0m::rtp::RawPacket;
 use str0m::rtp::rtcp::Rtcp;
+use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues, RawPacket};
 use str0m::{Candidate, Event as ClientEvent, Rtc};
 
 use super::LAYERS;
@@ -43,6 +43,58 @@ impl Default for Line {
             rate_down: None,
         }
     }
+}
+
+/// The dependency descriptor's name.
+const DESCRIPTOR: &str =
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+
+/// A dependency descriptor as it is in a packet.
+#[derive(Clone, Debug)]
+pub struct Descriptor(pub Vec<u8>);
+
+/// Hands dependency descriptors in and out.
+#[derive(Debug)]
+struct DescriptorExtension;
+
+impl ExtensionSerializer for DescriptorExtension {
+    fn write_to(&self, buffer: &mut [u8], values: &ExtensionValues) -> usize {
+        let Some(Descriptor(bytes)) = values.user_values.get() else {
+            return 0;
+        };
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        bytes.len()
+    }
+
+    fn parse_value(&self, bytes: &[u8], values: &mut ExtensionValues) -> bool {
+        values.user_values.set(Descriptor(bytes.to_vec()));
+        true
+    }
+
+    fn is_video(&self) -> bool {
+        true
+    }
+
+    fn is_audio(&self) -> bool {
+        false
+    }
+
+    fn requires_two_byte_form(&self, values: &ExtensionValues) -> bool {
+        values
+            .user_values
+            .get::<Descriptor>()
+            .is_none_or(|Descriptor(bytes)| bytes.len() > 16)
+    }
+}
+
+/// A packet of video a client got.
+#[derive(Clone, Debug)]
+pub struct Got {
+    pub number: u64,
+    pub time: u64,
+    pub marker: bool,
+    pub descriptor: Vec<u8>,
+    pub payload: Vec<u8>,
 }
 
 /// A frame a client got.
@@ -80,13 +132,17 @@ pub struct Client {
     /// Transport-wide feedback that came.
     pub feedback: usize,
     pub connected: bool,
+    /// It sends and gets packets, not frames, from its next connection on.
+    pub packets: bool,
+    /// Packets of video it got.
+    pub got: Vec<Got>,
     /// The layers it sends of its camera; none without simulcast.
     pub layers: Vec<Rid>,
     /// Layers of them it leaves out, as a browser does whose own line is weak.
     pub left_out: Vec<Rid>,
     /// It leaves out what nobody takes, when the engine says so.
     pub pauses: bool,
-    pub(super) wants_keyframe: bool,
+    pub wants_keyframe: bool,
     pub(super) wanted_of: Vec<Rid>,
     /// Until then its line is busy.
     busy: Instant,
@@ -97,7 +153,7 @@ impl Client {
     /// One without connection.
     pub(super) fn new(now: Instant, address: SocketAddr) -> Self {
         Self {
-            rtc: rtc(now, address, None),
+            rtc: rtc(now, address, None, false),
             peer: PeerId::new(),
             address,
             line: Line::default(),
@@ -111,6 +167,8 @@ impl Client {
             estimate: Bitrate::ZERO,
             feedback: 0,
             connected: false,
+            packets: false,
+            got: Vec::new(),
             layers: Vec::new(),
             left_out: Vec::new(),
             pauses: false,
@@ -163,6 +221,17 @@ impl Client {
                 self.wanted_of.extend(request.rid);
             }
             ClientEvent::MediaData(data) => self.frames.push(frame(now, &data)),
+            ClientEvent::RtpPacket(packet) => {
+                if let Some(Descriptor(descriptor)) = packet.header.ext_vals.user_values.get() {
+                    self.got.push(Got {
+                        number: *packet.seq_no,
+                        time: packet.time.numer(),
+                        marker: packet.header.marker,
+                        descriptor: descriptor.clone(),
+                        payload: packet.payload.to_vec(),
+                    });
+                }
+            }
             ClientEvent::RawPacket(packet) => match *packet {
                 RawPacket::RtpRx(header, data) => {
                     if let Ok(number) = data.try_into() {
@@ -221,8 +290,12 @@ pub(super) fn sound_ssrcs(sdp: &str) -> Vec<u32> {
         .collect()
 }
 
-pub(super) fn rtc(now: Instant, address: SocketAddr, begins_at: Option<Bitrate>) -> Rtc {
-    let builder = Rtc::builder().enable_raw_packets(true).enable_bwe(begins_at);
+pub(super) fn rtc(now: Instant, address: SocketAddr, begins_at: Option<Bitrate>, packets: bool) -> Rtc {
+    let mut builder = Rtc::builder().enable_raw_packets(true).enable_bwe(begins_at);
+    if packets {
+        let extension = Extension::with_serializer(DESCRIPTOR, DescriptorExtension);
+        builder = builder.set_rtp_mode(true).set_extension(8, extension);
+    }
     let mut rtc = builder.build(now);
     if begins_at.is_some() {
         rtc.bwe().set_bitrate(Bitrate::kbps(100), Bitrate::mbps(3));

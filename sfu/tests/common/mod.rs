@@ -8,7 +8,7 @@
     reason = "each test uses a part of it, and a panic is a failed test"
 )]
 
-mod client;
+pub mod client;
 mod wishes;
 
 use std::collections::BTreeMap;
@@ -104,8 +104,9 @@ impl Lesson {
             .negotiate(self.now, self.room, peer, wish, fresh)
             .unwrap()?;
         if offer.fresh {
-            let (address, begins_at) = (self.clients[client].address, self.clients[client].begins_at);
-            self.clients[client].rtc = rtc(self.now, address, begins_at);
+            let known = &self.clients[client];
+            let made = rtc(self.now, known.address, known.begins_at, known.packets);
+            self.clients[client].rtc = made;
             self.clients[client].due = self.now;
             self.clients[client].connected = false;
         }
@@ -191,6 +192,7 @@ impl Lesson {
         for client in &mut self.clients {
             client.frames.clear();
             client.heard.clear();
+            client.got.clear();
             client.keyframe_requests = 0;
         }
     }
@@ -240,11 +242,10 @@ impl Lesson {
                 break;
             }
             let datagram = entry.remove();
-            if let Some(client) = self
-                .clients
-                .iter_mut()
-                .find(|client| client.outside() == datagram.to)
-            {
+            let mut clients = self.clients.iter();
+            let to = clients.position(|client| client.outside() == datagram.to);
+            if let Some(at) = to {
+                let client = &mut self.clients[at];
                 if let Ok(contents) = datagram.contents.as_slice().try_into() {
                     let receive = Receive {
                         proto: Protocol::Udp,
@@ -257,6 +258,10 @@ impl Lesson {
                         .handle_input(Input::Receive(self.now, receive))
                         .unwrap();
                     client.due = self.now;
+                    if client.packets {
+                        // Of packets it hands out one at a time.
+                        self.poll(at);
+                    }
                 }
             } else {
                 let begin = Instant::now();

@@ -7,6 +7,7 @@ use sfu::{MediaWish, PublishTrack, WatchTrack};
 /// A wish to send a camera and a microphone.
 pub fn publishing(camera: TrackId, microphone: TrackId) -> MediaWish {
     MediaWish {
+        decodes: 0,
         publish: vec![
             PublishTrack {
                 track: camera,
@@ -26,6 +27,7 @@ pub fn publishing(camera: TrackId, microphone: TrackId) -> MediaWish {
 /// A wish to get a camera and a microphone.
 pub fn watching(camera: TrackId, microphone: TrackId) -> MediaWish {
     MediaWish {
+        decodes: 0,
         publish: Vec::new(),
         watch: [(camera, MediaKind::Video), (microphone, MediaKind::Audio)]
             .into_iter()
