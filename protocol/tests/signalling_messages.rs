@@ -28,6 +28,7 @@ fn pupil() -> PeerId {
 
 fn wish() -> Wish {
     Wish {
+        decodes: 720,
         publish: vec![
             PublishWish {
                 source: Source::Camera,

@@ -64,6 +64,7 @@ fn wish(sends: bool) -> Wish {
         priority,
     };
     Wish {
+        decodes: 0,
         publish: publish.into_iter().filter(|_| sends).collect(),
         watch: vec![
             rule(Who::Teacher, HEIGHTS[0], 255),

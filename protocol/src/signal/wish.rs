@@ -14,6 +14,10 @@ pub struct Wish {
     pub publish: Vec<PublishWish>,
     /// What to see and hear; the server resolves it as tracks come and go. The first matching rule of a track counts.
     pub watch: Vec<WatchRule>,
+    /// The device decodes as much in time as one picture of so many lines, all pictures together; 0 is no bound.
+    #[serde(default)]
+    #[ts(as = "Option<u16>", optional)]
+    pub decodes: u16,
 }
 
 /// A track to publish.

@@ -127,6 +127,7 @@ impl Room {
         MediaWish {
             publish,
             watch: resolve(&viewer, &member.wish.watch, &published),
+            decodes: member.wish.decodes,
         }
     }
 

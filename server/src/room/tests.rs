@@ -322,14 +322,17 @@ pub(super) fn wish(role: Role) -> Wish {
     };
     match role {
         Role::Teacher => Wish {
+            decodes: 0,
             publish: publish(&[Source::Camera, Source::Microphone]),
             watch: vec![rule(Who::Stage), rule(Who::Classrooms)],
         },
         Role::Classroom => Wish {
+            decodes: 0,
             publish: publish(&[Source::Camera, Source::Microphone]),
             watch: vec![rule(Who::Teacher), rule(Who::Stage)],
         },
         Role::Observer => Wish {
+            decodes: 0,
             publish: Vec::new(),
             watch: vec![rule(Who::Teacher), rule(Who::Classrooms)],
         },

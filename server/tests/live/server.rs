@@ -219,6 +219,7 @@ pub(crate) fn publishes() -> Wish {
         priority: 1,
     });
     Wish {
+        decodes: 0,
         publish: publish.to_vec(),
         watch: watch.to_vec(),
     }

@@ -113,6 +113,7 @@ export class Classroom {
       ],
       line: localLine(),
       audioContext: () => new AudioContext(),
+      cores: navigator.hardwareConcurrency,
     });
     this.#lesson = { id: lesson, session };
     session.publishing.patch({ on: true, microphoneOpen: false });

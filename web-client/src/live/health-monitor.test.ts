@@ -15,7 +15,18 @@ const AROUND: Surroundings = {
 };
 
 function sample(streams: Record<string, Partial<StreamSample>>, rttMs = 40): ConnectionSample {
-  const blank: StreamSample = { kind: "video", packets: 0, lost: 0, frames: 0, playedSeconds: 0, frozenMs: 0 };
+  const blank: StreamSample = {
+    kind: "video",
+    packets: 0,
+    lost: 0,
+    frames: 0,
+    dropped: 0,
+    decodeSeconds: 0,
+    framesPerSecond: 0,
+    height: 0,
+    playedSeconds: 0,
+    frozenMs: 0,
+  };
   return {
     rttMs,
     transport: "tcp",

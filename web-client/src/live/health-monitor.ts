@@ -9,6 +9,14 @@ export interface StreamSample {
   lost: number;
   /** Video: decoded so far. */
   frames: number;
+  /** Video: thrown away so far because they came too late to be shown. */
+  dropped: number;
+  /** Video: spent on decoding so far. */
+  decodeSeconds: number;
+  /** Video: now. */
+  framesPerSecond: number;
+  /** Video: lines of the picture now. */
+  height: number;
   /** Audio: samples that were played out, seconds. */
   playedSeconds: number;
   frozenMs: number;
@@ -38,6 +46,10 @@ export async function sampleOf(connection: RTCPeerConnection): Promise<Connectio
         packets: numberOf(entry["packetsReceived"]),
         lost: numberOf(entry["packetsLost"]),
         frames: numberOf(entry["framesDecoded"]),
+        dropped: numberOf(entry["framesDropped"]),
+        decodeSeconds: numberOf(entry["totalDecodeTime"]),
+        framesPerSecond: numberOf(entry["framesPerSecond"]),
+        height: numberOf(entry["frameHeight"]),
         playedSeconds: rate / 48_000,
         frozenMs: Math.round(numberOf(entry["totalFreezesDuration"]) * 1000),
       });

@@ -5,6 +5,7 @@ import type { Report } from "../generated/signal/Report";
 import type { ServerMessage } from "../generated/signal/ServerMessage";
 import type { WatchRule } from "../generated/signal/WatchRule";
 import { type Clock, every } from "./clock";
+import { DecodeBudget } from "./decode-budget";
 import type { Devices, LocalSource } from "./devices";
 import { type DelayedHealth, HealthMonitor, sampleOf } from "./health-monitor";
 import { LevelMeter } from "./level-meter";
@@ -33,6 +34,8 @@ export interface LiveOptions {
   line: LineMemory;
   /** Made at the first microphone; absent in tests. */
   audioContext: (() => AudioContext) | null;
+  /** Cores of a device that may be too weak for what it gets; absent where it is never asked for less. */
+  cores?: number;
 }
 
 /** What the page decides about its own sound and pictures. */
@@ -71,6 +74,7 @@ export class LiveSession {
   readonly #options: LiveOptions;
   readonly #health = new HealthMonitor();
   readonly #relays: Relays;
+  readonly #decodes: DecodeBudget | null;
   readonly #undo: (() => void)[] = [];
   #watch: WatchRule[];
   #meter: { track: MediaStreamTrack; meter: LevelMeter } | null = null;
@@ -80,6 +84,7 @@ export class LiveSession {
     this.#options = options;
     this.#watch = options.watch;
     this.#relays = new Relays(options.line);
+    this.#decodes = options.cores === undefined ? null : new DecodeBudget(options.cores);
     this.media = new MediaSession({
       clock: options.clock,
       create: () => options.createPeerConnection(this.#relays.next()),
@@ -140,6 +145,8 @@ export class LiveSession {
     const connection = this.media.connection;
     const sample = connection === null ? null : await sampleOf(connection).catch(() => null);
     if (sample?.transport != null && this.media.state.get().kind === "up") this.#relays.runsOver(sample.transport);
+    const shown = typeof document === "undefined" || document.visibilityState === "visible";
+    if (this.#decodes?.sample(this.#options.clock.now(), sample, shown) === true) this.connection.setWish(this.#wish());
     const devices = this.#options.devices?.state.get();
     const works = (source: "camera" | "microphone"): boolean | null => {
       const device = devices?.[source];
@@ -240,7 +247,8 @@ export class LiveSession {
       if (!on || (devices?.[source].track ?? null) === null) continue;
       publish.push({ source, muted: source === "microphone" ? muted : source === "camera" ? cameraOff : false });
     }
-    return { publish, watch: this.#watch };
+    const decodes = this.#decodes?.lines ?? 0;
+    return { publish, watch: this.#watch, ...(decodes > 0 && { decodes }) };
   }
 }
 

@@ -13,4 +13,8 @@ publish: Array<PublishWish>,
 /**
  * What to see and hear; the server resolves it as tracks come and go. The first matching rule of a track counts.
  */
-watch: Array<WatchRule>, };
+watch: Array<WatchRule>, 
+/**
+ * The device decodes as much in time as one picture of so many lines, all pictures together; 0 is no bound.
+ */
+decodes?: number, };
