@@ -229,3 +229,30 @@ export async function playsSound(element: Locator, what: string): Promise<void> 
     }),
   );
 }
+
+/** A picture that comes in, by getStats. */
+export interface Picture {
+  height: number;
+  decoded: number;
+  freezes: number;
+  frozen: number;
+}
+
+/** What Chromium counts of the largest picture that comes. */
+export function picture(page: Page): Promise<Picture> {
+  return page.evaluate(async () => {
+    const seen = { height: 0, decoded: 0, freezes: 0, frozen: 0 };
+    for (const connection of window.peerConnections) {
+      if (connection.connectionState === "closed") continue;
+      for (const entry of (await connection.getStats()).values() as Iterable<Record<string, unknown>>) {
+        if (entry["type"] !== "inbound-rtp" || entry["kind"] !== "video") continue;
+        if (Number(entry["framesDecoded"] ?? 0) <= seen.decoded) continue;
+        seen.height = Number(entry["frameHeight"] ?? 0);
+        seen.decoded = Number(entry["framesDecoded"] ?? 0);
+        seen.freezes = Number(entry["freezeCount"] ?? 0);
+        seen.frozen = Number(entry["totalFreezesDuration"] ?? 0);
+      }
+    }
+    return seen;
+  });
+}
