@@ -25,7 +25,9 @@ async function divide(page: Page): Promise<void> {
     const describe = connection.setRemoteDescription;
     connection.setRemoteDescription = function (description) {
       const lines = (description.sdp ?? "").split("\r\n").filter((line) => !/^a=(simulcast|rid):/.test(line));
-      const sdp = lines.map((line) => (line.startsWith("m=video") ? line.replace(/ 102 .*$/, " 98 99") : line));
+      const sdp = lines.map((line) =>
+        line.startsWith("m=video") ? line.replace(" 98 99", "").replace(" 102 ", " 98 99 102 ") : line,
+      );
       return describe.call(this, { ...description, sdp: sdp.join("\r\n") });
     };
     const sender = RTCRtpSender.prototype as unknown as {
