@@ -71,13 +71,13 @@ impl Packet {
 }
 
 impl Packet {
-    /// The first packet of an H264 stream, all of it payload; a test says what is different about its own.
+    /// As [`Self::of`], now; a test says what is different about its own.
     #[cfg(test)]
     pub(crate) fn test(data: Vec<u8>) -> Self {
         Self::of(data, Instant::now())
     }
 
-    /// As [`Self::test`], which came at that time; for the fuzzer, too.
+    /// The first packet of an H264 stream, all of it payload, which came at that time; for the fuzzer, too.
     pub(crate) fn of(data: Vec<u8>, arrival: Instant) -> Self {
         Self {
             layer: 0,

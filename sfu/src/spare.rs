@@ -9,6 +9,9 @@ const MAX_SPARE: usize = 512;
 /// A larger buffer is not kept, so that a few odd packets do not hold memory.
 const MAX_BUFFER: usize = 4 * 1024;
 
+/// Room of a new buffer: a packet of any stream fits, so that one which held sound or the end of a frame need not grow.
+const ROOM: usize = 1_500;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Spare {
@@ -38,7 +41,7 @@ impl Spare {
 
     /// An empty buffer.
     pub(crate) fn buffer(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_default()
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(ROOM))
     }
 
     /// Makes a packet shared.

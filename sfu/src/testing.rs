@@ -325,9 +325,9 @@ impl Core {
         self.out.sent.drain(..).collect()
     }
 
-    /// From now on, what is sent is only counted.
-    pub fn discard(&mut self) {
-        self.out.discard = true;
+    /// From now on, what is sent is only counted, or is given out again.
+    pub fn discard(&mut self, discard: bool) {
+        self.out.discard = discard;
     }
 
     /// Datagrams counted since [`Self::discard`].

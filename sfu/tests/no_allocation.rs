@@ -6,7 +6,6 @@ use std::alloc::System;
 use std::time::Duration;
 
 use common::Lesson;
-use sfu::testing::{Core, Datagram};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -22,26 +21,14 @@ fn second_of_media(classrooms: usize) -> (usize, usize) {
     lesson.all_connected();
     // Longer than the history of a track: from then on its packets are used again.
     lesson.run(Duration::from_secs(5));
-    let begin = lesson.now;
     let mut datagrams = lesson.sent_by_teachers(Duration::from_secs(1));
-    let each = Duration::from_secs(1) / u32::try_from(datagrams.len()).expect("few");
-    lesson.core.discard();
+    lesson.core.discard(true);
     // What grows to its size once does so with the first of them.
     let (first, measured) = datagrams.split_at_mut(40);
-    let mut now = begin;
-    let mut receive = |core: &mut Core, datagram: &mut Datagram| {
-        now += each;
-        let (from, to) = (datagram.from, datagram.to);
-        core.receive_in_place(now, from, to, &mut datagram.contents);
-    };
-    for datagram in first {
-        receive(&mut lesson.core, datagram);
-    }
+    lesson.receive(first);
     let before = lesson.core.discarded();
     let region = Region::new(ALLOCATOR);
-    for datagram in measured {
-        receive(&mut lesson.core, datagram);
-    }
+    lesson.receive(measured);
     let change = region.change();
     (
         change.allocations + change.reallocations,

@@ -170,8 +170,8 @@ impl Lesson {
         });
     }
 
-    /// Lets time pass on the teachers' side only: what they send to the engine meanwhile.
-    pub fn sent_by_teachers(&mut self, duration: Duration) -> Vec<Datagram> {
+    /// Lets time pass on the teachers' side only: what they send to the engine meanwhile, and when it comes.
+    pub fn sent_by_teachers(&mut self, duration: Duration) -> Vec<(Instant, Datagram)> {
         let end = self.now + duration;
         while self.now < end {
             self.now += Duration::from_millis(10);
@@ -183,7 +183,28 @@ impl Lesson {
         let addresses: Vec<SocketAddr> = self.clients.iter().map(Client::outside).collect();
         let mine = |datagram: &Datagram| !addresses.contains(&datagram.to);
         let all = std::mem::take(&mut self.network);
-        all.into_values().filter(mine).collect()
+        all.into_iter()
+            .map(|((at, _), datagram)| (at, datagram))
+            .filter(|(_, datagram)| mine(datagram))
+            .collect()
+    }
+
+    /// Gives the engine what teachers sent.
+    pub fn receive(&mut self, datagrams: &mut [(Instant, Datagram)]) {
+        for (at, datagram) in datagrams {
+            let (from, to) = (datagram.from, datagram.to);
+            self.core.receive_in_place(*at, from, to, &mut datagram.contents);
+        }
+    }
+
+    /// As [`Self::receive`], and lets time pass for the engine.
+    pub fn forward(&mut self, datagrams: &mut [(Instant, Datagram)]) {
+        for datagram in datagrams {
+            if self.core.deadline().is_some_and(|due| due <= datagram.0) {
+                self.core.timeout(datagram.0);
+            }
+            self.receive(std::slice::from_mut(datagram));
+        }
     }
 
     /// Forgets what clients got and what happened.
