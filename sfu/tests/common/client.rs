@@ -179,7 +179,7 @@ impl Client {
         }
     }
 
-    pub(super) fn outside(&self) -> SocketAddr {
+    pub fn outside(&self) -> SocketAddr {
         self.nat.unwrap_or(self.address)
     }
 
