@@ -49,6 +49,10 @@ pub struct Config {
     pub announce: Vec<IpAddr>,
     /// Media threads; 0 is one per core.
     pub media_threads: usize,
+    /// Processors the media threads keep to, one each in turn; empty: the system chooses.
+    pub media_cpus: Vec<usize>,
+    /// Longest time a video packet waits for others of its frame to leave together, in milliseconds.
+    pub coalesce_ms: u16,
     /// With a demo district and its lesson.
     pub demo: bool,
     /// Where certificates come from.
@@ -95,6 +99,8 @@ impl Default for Config {
             tcp: true,
             announce: Vec::new(),
             media_threads: 0,
+            media_cpus: Vec::new(),
+            coalesce_ms: 5,
             demo: false,
             tls: Tls::Off,
             tls_listen: any(8443),
@@ -170,6 +176,14 @@ const SETTINGS: &[(&str, &str, Set)] = &[
     }),
     ("media_threads", "0 (one per core) to 256", |c, v| {
         parsed(&mut c.media_threads, v) && c.media_threads <= 256
+    }),
+    (
+        "media_cpus",
+        "numbers of processors with commas between",
+        |c, v| put(&mut c.media_cpus, list(v)),
+    ),
+    ("coalesce_ms", "0 to 20", |c, v| {
+        parsed(&mut c.coalesce_ms, v) && c.coalesce_ms <= 20
     }),
     ("demo", "true or false", |c, v| parsed(&mut c.demo, v)),
     ("tls", "off, files or local", |c, v| {

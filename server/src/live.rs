@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use sfu::{Engine, EngineConfig};
@@ -35,6 +36,8 @@ pub async fn start(config: &Config, services: &Services) -> anyhow::Result<Media
         tcp: config.tcp,
         announce: config.announce.clone(),
         threads: config.media_threads,
+        cpus: config.media_cpus.clone(),
+        coalesce: Duration::from_millis(config.coalesce_ms.into()),
         ..EngineConfig::default()
     })
     .context("the media engine does not start")?;

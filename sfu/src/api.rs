@@ -20,6 +20,8 @@ pub struct EngineConfig {
     pub announce: Vec<IpAddr>,
     /// Threads; 0 is one per core.
     pub threads: usize,
+    /// Processors the threads keep to, one each in turn. Empty: the system chooses.
+    pub cpus: Vec<usize>,
     /// Longest time a video packet waits for others of its frame to leave together. Audio never waits.
     pub coalesce: Duration,
     /// Without a valid packet or consent for so long, a peer is lost ([`Event::PeerLost`]).
@@ -34,6 +36,7 @@ impl Default for EngineConfig {
             tcp: true,
             announce: Vec::new(),
             threads: 0,
+            cpus: Vec::new(),
             coalesce: Duration::from_millis(5),
             consent_timeout: Duration::from_secs(5),
         }
@@ -168,6 +171,14 @@ pub enum StartError {
     /// No address to announce was found.
     #[error("no network address to announce; set one with --announce")]
     NoAddress,
+    /// A thread was to keep to a processor that is not there, or not this process'.
+    #[error("no media thread can keep to processor {cpu}; there are {allowed}")]
+    Cpu {
+        /// Which.
+        cpu: usize,
+        /// Which there are.
+        allowed: String,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod backlog;
+mod cpus;
 mod outlet;
 mod socket;
 mod stream;
@@ -101,6 +102,7 @@ pub(crate) fn start(
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
+    cpus::check(&config.cpus)?;
     let announce = addresses::announced(config)?;
     let clock = Clock {
         epoch: Instant::now(),
@@ -128,9 +130,13 @@ pub(crate) fn start(
         .map(|(id, mut one)| {
             one.worker.meet(mailboxes.clone());
             let worker = one.worker;
+            let cpus = config.cpus.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("sfu-{id}"))
-                .spawn(move || worker.run())
+                .spawn(move || {
+                    cpus::keep_to(&cpus, id);
+                    worker.run();
+                })
                 .map_err(StartError::Thread)?;
             Ok(Running {
                 mailbox: one.mailbox,

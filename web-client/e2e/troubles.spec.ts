@@ -190,6 +190,8 @@ test("forty classrooms with every kind of trouble, and a line that is lost", asy
   let cut = false;
   const lines: (() => void)[] = [];
   const withLine = async (page: Page, change: (message: ServerMessage) => ServerMessage): Promise<void> => {
+    // What stands for a socket is cut as well.
+    await page.route("**/signal/events", (route) => (cut ? route.abort() : route.continue()));
     await page.routeWebSocket(/\/signal$/, (near) => {
       if (cut) {
         void near.close({ code: 4000 });
