@@ -145,12 +145,12 @@ struct Unwrap {
 }
 
 impl Inspect for Unwrap {
-    /// Nothing goes on when the packet is only padding that probes the line.
+    /// Padding that probes the line repeats nothing; it goes on as it is, because feedback has to tell of it.
     fn came(&mut self, mut message: TaggedPacket, _: &mut Outbox) -> Option<TaggedPacket> {
         if let Packet::Rtp(packet) = &mut message.message.packet
             && let Some(original) = self.repeats.get(&packet.header.ssrc)
+            && let Some((number, _)) = packet.payload.split_first_chunk::<2>()
         {
-            let (number, _) = packet.payload.split_first_chunk::<2>()?;
             packet.header.sequence_number = u16::from_be_bytes(*number);
             packet.header.ssrc = original.ssrc;
             packet.header.payload_type = original.payload_type;
@@ -294,7 +294,8 @@ mod tests {
         assert_eq!(repeated, Some((1, 0x0102, Bytes::from_static(&[0x65, 7]), true)));
         let plain = read(&mut unwrap, packet(1, 5, &[0x65]));
         assert_eq!(plain, Some((1, 5, Bytes::from_static(&[0x65]), false)));
-        assert_eq!(read(&mut unwrap, packet(2, 901, &[])), None, "probe");
+        let probe = read(&mut unwrap, packet(2, 901, &[]));
+        assert_eq!(probe, Some((2, 901, Bytes::new(), false)));
     }
 
     #[test]
