@@ -197,14 +197,18 @@ impl Outgoing {
         }
     }
 
-    /// Chooses the payload type for a packet; `None` when the viewer cannot decode its codec.
+    /// The payload types for a packet; `None` when the viewer cannot decode its codec.
+    #[inline(always)]
     fn choose(&mut self, packet: &Packet) -> Option<Chosen> {
-        if let Some(chosen) = self.chosen
-            && chosen.codec == packet.codec
-            && chosen.profile_level_id == packet.profile_level_id
-        {
-            return Some(chosen);
-        }
+        self.chosen
+            .filter(|chosen| {
+                chosen.codec == packet.codec && chosen.profile_level_id == packet.profile_level_id
+            })
+            .or_else(|| self.choose_anew(packet))
+    }
+
+    #[cold]
+    fn choose_anew(&mut self, packet: &Packet) -> Option<Chosen> {
         let same = self
             .payloads
             .iter()
@@ -276,6 +280,7 @@ impl Outgoing {
     }
 
     /// The header of a packet of the stream itself, without a transport-wide number.
+    #[inline]
     fn head(&self, pt: u8, place: Place) -> Head {
         Head {
             padding: false,

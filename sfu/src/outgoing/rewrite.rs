@@ -75,6 +75,7 @@ struct Mapping {
 }
 
 impl Mapping {
+    #[inline]
     fn timestamp(&self, timestamp: u32) -> u32 {
         let straight = timestamp.wrapping_add(self.timestamp_offset);
         let since = timestamp.wrapping_sub(self.begins);
@@ -89,6 +90,7 @@ impl Mapping {
         }
     }
 
+    #[inline]
     fn place(&self, packet: &Packet) -> Option<Place> {
         if packet.layer != self.layer || packet.generation != self.generation {
             return None;
@@ -241,8 +243,25 @@ impl Rewriter {
     }
 
     /// Where the packet goes; `None` when this viewer does not get it.
+    ///
+    /// Inlined where nothing changes: a place that goes through memory is waited for.
+    #[inline(always)]
     pub(crate) fn place(&mut self, packet: &Packet, video: bool, now: Instant) -> Option<Place> {
         let target = self.target?;
+        if let Some(mapping) = &self.mapping
+            && !mapping.divided
+            && packet.part.is_none()
+            && let Some(place) = mapping.place(packet)
+        {
+            self.placed_at(packet, place, now);
+            return Some(place);
+        }
+        self.place_anew(packet, target, video, now)
+    }
+
+    /// As [`Self::place`], of a divided stream and where something begins or ends.
+    #[inline(never)]
+    fn place_anew(&mut self, packet: &Packet, target: u8, video: bool, now: Instant) -> Option<Place> {
         let within = |mapping: Mapping| mapping.divided && mapping.generation == packet.generation;
         if packet.part.is_some() || self.mapping.is_some_and(within) {
             return self.place_divided(packet, target, now);
@@ -271,6 +290,7 @@ impl Rewriter {
         Some(place)
     }
 
+    #[inline]
     fn placed_at(&mut self, packet: &Packet, place: Place, now: Instant) {
         if place.index >= self.next {
             self.next = place.index + 1;

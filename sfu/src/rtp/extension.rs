@@ -127,54 +127,94 @@ pub(crate) struct Own<'a> {
 
 /// Appends an extension block with what the viewer agreed on: in the one-byte form, unless a descriptor is too long for it. Returns
 /// whether anything was written.
+#[inline]
 pub(crate) fn write(out: &mut Vec<u8>, ids: &Extensions, carried: &Carried, own: Own<'_>) -> bool {
-    let start = out.len();
-    let agreed = ids.dependency_descriptor.is_some_and(|id| (1..=14).contains(&id));
-    let descriptor = own.descriptor.filter(|_| agreed);
-    let long = descriptor.is_some_and(|(bytes, _)| bytes.len() > 16);
-    out.extend_from_slice(&if long { TWO_BYTE } else { ONE_BYTE }.to_be_bytes());
-    out.extend_from_slice(&[0, 0]);
-    let mut element = |id: Option<u8>, data: &[u8]| {
-        let Some(id) = id.filter(|id| (1..=14).contains(id)) else {
-            return;
-        };
-        match u8::try_from(data.len()) {
-            Ok(len) if long => out.extend_from_slice(&[id, len]),
-            Ok(len @ 1..=16) => out.push(id << 4 | (len - 1)),
-            _ => return,
+    let descriptor = own
+        .descriptor
+        .and_then(|(bytes, shift)| Some((agreed(ids.dependency_descriptor)?, bytes, shift)));
+    let long = descriptor.is_some_and(|(_, bytes, _)| bytes.len() > 16);
+    let (profile, head) = if long { (TWO_BYTE, 2) } else { (ONE_BYTE, 1) };
+    let mut small = Small::default();
+    let delay = |[a, b, c]: [u8; 3]| u32::from_be_bytes([0, a, b, c]);
+    for (id, value, len) in [
+        (ids.transport_cc, own.transport_cc.map(u32::from), 2),
+        (ids.audio_level, carried.audio_level.map(u32::from), 1),
+        (ids.video_orientation, carried.video_orientation.map(u32::from), 1),
+        (ids.playout_delay, carried.playout_delay.map(delay), 3),
+    ] {
+        if let (Some(id), Some(value)) = (agreed(id), value) {
+            small.add(id, value, len, long);
         }
-        out.extend_from_slice(data);
-    };
-    if let Some(number) = own.transport_cc {
-        element(ids.transport_cc, &number.to_be_bytes());
     }
-    if let Some(mid) = own.mid {
-        element(ids.mid, mid.as_bytes());
-    }
-    if let Some(level) = carried.audio_level {
-        element(ids.audio_level, &[level]);
-    }
-    if let Some(orientation) = carried.video_orientation {
-        element(ids.video_orientation, &[orientation]);
-    }
-    if let Some(delay) = carried.playout_delay {
-        element(ids.playout_delay, &delay);
-    }
-    if let Some((bytes, shift)) = descriptor {
-        element(ids.dependency_descriptor, bytes);
-        let at = out.len() - bytes.len();
-        shift_frame(&mut out[at..], shift);
-    }
-    let len = out.len() - start - 4;
-    if len == 0 {
-        out.truncate(start);
+    let mid = own
+        .mid
+        .and_then(|mid| Some((agreed(ids.mid)?, mid.as_bytes())))
+        .filter(|(_, mid)| (1..=16).contains(&mid.len()));
+    let descriptor = descriptor.filter(|(_, bytes, _)| (1..=255).contains(&bytes.len()));
+    let large =
+        mid.map_or(0, |(_, mid)| head + mid.len()) + descriptor.map_or(0, |(_, bytes, _)| head + bytes.len());
+    let words = (small.len + large).div_ceil(4);
+    if words == 0 {
         return false;
     }
-    let words = len.div_ceil(4);
-    out.resize(start + 4 + words * 4, 0);
-    // At most six elements of at most 257 bytes together with 5 of 18: 87 words.
-    out[start + 3] = words as u8;
+    out.extend_from_slice(&(u32::from(profile) << 16 | words as u32).to_be_bytes());
+    let start = out.len();
+    out.extend_from_slice(&small.bytes());
+    if large > 0 {
+        out.truncate(start + small.len);
+        for (id, data) in mid
+            .into_iter()
+            .chain(descriptor.map(|(id, bytes, _)| (id, bytes)))
+        {
+            if long {
+                out.extend_from_slice(&[id, data.len() as u8]);
+            } else {
+                out.push(id << 4 | (data.len() - 1) as u8);
+            }
+            out.extend_from_slice(data);
+        }
+        if let Some((_, bytes, shift)) = descriptor {
+            let at = out.len() - bytes.len();
+            shift_frame(&mut out[at..], shift);
+        }
+        out.extend_from_slice(&[0; 3]);
+    }
+    out.truncate(start + words * 4);
     true
+}
+
+/// An id that both forms can carry (RFC 8285 §4.2: 15 is no id of the one-byte form).
+fn agreed(id: Option<u8>) -> Option<u8> {
+    id.filter(|id| (1..=14).contains(id))
+}
+
+/// Elements of a few bytes, put together in one word: through memory, byte for byte, they would be waited for by who reads them whole.
+#[derive(Clone, Copy, Default)]
+struct Small {
+    bits: u128,
+    /// Bytes of it; the four there are take 15 at most.
+    len: usize,
+}
+
+impl Small {
+    /// Appends an element of the lowest `len` bytes of `value`.
+    #[inline]
+    fn add(&mut self, id: u8, value: u32, len: u8, long: bool) {
+        let (head, bits) = if long {
+            (u32::from(id) << 8 | u32::from(len), 16)
+        } else {
+            (u32::from(id) << 4 | u32::from(len - 1), 8)
+        };
+        let data = u32::from(len) * 8;
+        self.bits = self.bits << (bits + data) | u128::from(head) << data | u128::from(value);
+        self.len += (bits + data) as usize / 8;
+    }
+
+    /// Its bytes, and zeros behind them.
+    #[inline]
+    fn bytes(self) -> [u8; 16] {
+        (self.bits << (8 * (16 - self.len)).min(127)).to_be_bytes()
+    }
 }
 
 /// A descriptor has the number of its frame in its second and third byte.
@@ -201,6 +241,46 @@ pub(crate) fn find(packet: &[u8], header: &Header, wanted: u8) -> Option<std::op
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_in_either_form_is_read(
+            transport_cc in proptest::option::of(proptest::num::u16::ANY),
+            audio_level in proptest::option::of(proptest::num::u8::ANY),
+            video_orientation in proptest::option::of(proptest::num::u8::ANY),
+            playout_delay in proptest::option::of(proptest::array::uniform3(proptest::num::u8::ANY)),
+            mid in proptest::option::of("[0-9a-z]{1,16}"),
+            descriptor in proptest::option::of(proptest::collection::vec(proptest::num::u8::ANY, 3..60)),
+        ) {
+            let ids = Extensions {
+                mid: Some(14),
+                audio_level: Some(1),
+                transport_cc: Some(3),
+                video_orientation: Some(2),
+                playout_delay: Some(13),
+                dependency_descriptor: Some(9),
+                ..Extensions::default()
+            };
+            let carried_in = Carried { audio_level, video_orientation, playout_delay };
+            let own = Own {
+                mid: mid.as_deref(),
+                transport_cc,
+                descriptor: descriptor.as_deref().map(|bytes| (bytes, 0)),
+            };
+            let mut packet = vec![0x90, 111, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+            let anything = carried_in != Carried::default() || own != Own::default();
+            assert_eq!(write(&mut packet, &ids, &carried_in, own), anything);
+            if !anything {
+                packet[0] = 0x80;
+            }
+            let header = Header::read(&packet).expect("a header");
+            assert_eq!(header.len, packet.len());
+            assert_eq!(carried(&packet, &header, &ids), carried_in);
+            let found = routing(&packet, &header, &ids);
+            assert_eq!((found.mid, found.transport_cc), (mid.as_ref().map(String::as_bytes), transport_cc));
+            assert_eq!(find(&packet, &header, 9).map(|range| &packet[range]), descriptor.as_deref());
+        }
+    }
 
     #[test]
     fn writes_what_it_reads() {

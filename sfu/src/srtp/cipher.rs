@@ -50,7 +50,7 @@ impl Profile {
 pub(super) enum Cipher {
     Gcm {
         key: LessSafeKey,
-        salt: [u8; 12],
+        salt: Salt,
     },
     Sha1 {
         key: Box<EncryptingKey>,
@@ -80,7 +80,10 @@ impl Cipher {
                 let mut salt = [0u8; 12];
                 expand(&prf, &padded, labels[2], &mut salt)?;
                 let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key)?);
-                Ok(Self::Gcm { key, salt })
+                Ok(Self::Gcm {
+                    key,
+                    salt: Salt::new(salt),
+                })
             }
             Profile::Sha1 => {
                 let mut salt = [0u8; SALT_LEN];
@@ -100,7 +103,7 @@ impl Cipher {
     pub(super) fn warm(&self) {
         match self {
             Self::Gcm { key, salt } => {
-                black_box((key.algorithm(), salt[0]));
+                black_box((key.algorithm(), salt.low));
             }
             Self::Sha1 { salt, .. } => {
                 black_box(salt[0]);
@@ -127,7 +130,7 @@ impl Cipher {
         let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(Unspecified)?;
         match self {
             Self::Gcm { key, salt } => {
-                let nonce = rtp_nonce(salt, ssrc, index);
+                let nonce = salt.nonce(ssrc, index);
                 let tag = key.seal_in_place_separate_tag(nonce, Aad::from(&*header), payload)?;
                 buffer.extend_from_slice(tag.as_ref());
             }
@@ -151,7 +154,7 @@ impl Cipher {
         let (packet, tag) = packet.split_at_mut(len);
         match self {
             Self::Gcm { key, salt } => {
-                let nonce = rtp_nonce(salt, ssrc, index);
+                let nonce = salt.nonce(ssrc, index);
                 let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(Unspecified)?;
                 key.open_in_place_separate_tag(nonce, Aad::from(&*header), tag, payload)?;
             }
@@ -180,7 +183,7 @@ impl Cipher {
                 let mut aad = [0u8; 12];
                 aad[..8].copy_from_slice(header);
                 aad[8..].copy_from_slice(&word);
-                let nonce = rtcp_nonce(salt, ssrc, index);
+                let nonce = salt.nonce(ssrc, u64::from(index));
                 let tag = key.seal_in_place_separate_tag(nonce, Aad::from(aad), payload)?;
                 buffer.extend_from_slice(tag.as_ref());
                 buffer.extend_from_slice(&word);
@@ -219,7 +222,7 @@ impl Cipher {
                 let mut aad = [0u8; 12];
                 aad[..8].copy_from_slice(header);
                 aad[8..].copy_from_slice(&word.to_be_bytes());
-                let nonce = rtcp_nonce(salt, ssrc_of(header), word & !ENCRYPTED);
+                let nonce = salt.nonce(ssrc_of(header), u64::from(word & !ENCRYPTED));
                 key.open_in_place_separate_tag(nonce, Aad::from(aad), &rest[..GCM_TAG], payload)?;
                 Ok(len)
             }
@@ -269,28 +272,30 @@ fn counter(salt: &[u8; SALT_LEN], ssrc: u32, index: u64) -> [u8; 16] {
     iv
 }
 
-/// RFC 7714 §8.1.
-fn rtp_nonce(salt: &[u8; 12], ssrc: u32, index: u64) -> Nonce {
-    let mut nonce = *salt;
-    for (at, byte) in nonce[2..6].iter_mut().zip(ssrc.to_be_bytes()) {
-        *at ^= byte;
-    }
-    for (at, byte) in nonce[6..].iter_mut().zip(&index.to_be_bytes()[2..]) {
-        *at ^= byte;
-    }
-    Nonce::assume_unique_for_key(nonce)
+/// The salt of a nonce (RFC 7714), in words: a nonce put together from bytes would be waited for by who reads it whole.
+#[derive(Clone, Copy)]
+pub(super) struct Salt {
+    high: u64,
+    low: u32,
 }
 
-/// RFC 7714 §9.1.
-fn rtcp_nonce(salt: &[u8; 12], ssrc: u32, index: u32) -> Nonce {
-    let mut nonce = *salt;
-    for (at, byte) in nonce[2..6].iter_mut().zip(ssrc.to_be_bytes()) {
-        *at ^= byte;
+impl Salt {
+    fn new([a, b, c, d, e, f, g, h, i, j, k, l]: [u8; 12]) -> Self {
+        Self {
+            high: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            low: u32::from_be_bytes([i, j, k, l]),
+        }
     }
-    for (at, byte) in nonce[8..].iter_mut().zip(index.to_be_bytes()) {
-        *at ^= byte;
+
+    /// RFC 7714 §8.1 with the 48 bits of a packet's index, and §9.1 with the 31 bits of SRTCP's.
+    fn nonce(self, ssrc: u32, index: u64) -> Nonce {
+        let high = self.high ^ (u64::from(ssrc) << 16 | index >> 32 & 0xffff);
+        let low = self.low ^ index as u32;
+        let mut nonce = [0u8; 12];
+        nonce[..8].copy_from_slice(&high.to_be_bytes());
+        nonce[8..].copy_from_slice(&low.to_be_bytes());
+        Nonce::assume_unique_for_key(nonce)
     }
-    Nonce::assume_unique_for_key(nonce)
 }
 
 /// RFC 3711 §4.2: over the packet and the rollover counter.
