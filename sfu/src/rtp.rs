@@ -1,5 +1,6 @@
 //! RTP packets: reading headers (RFC 3550 §5.1), header extensions (RFC 8285), and what payloads begin with.
 
+mod bits;
 pub(crate) mod descriptor;
 pub(crate) mod extension;
 pub(crate) mod height;

@@ -1,5 +1,7 @@
 //! The dependency descriptor (AV1 RTP specification, appendix A): which frames a frame needs, and who needs it. Any codec may carry it.
 
+use super::bits::Bits;
+
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -143,10 +145,7 @@ pub(crate) struct Frame {
 /// Reads a descriptor by the structure that holds until it brings its own. `None` when it cannot be read, or needs a structure nobody
 /// has told.
 pub(crate) fn read(descriptor: &[u8], known: Option<&Structure>) -> Option<(Frame, Option<Structure>)> {
-    let mut bits = Bits {
-        bytes: descriptor,
-        at: 0,
-    };
+    let mut bits = Bits::of(descriptor);
     let (start, end) = (bits.flag()?, bits.flag()?);
     let id = bits.take(6)?;
     let number = u16::try_from(bits.take(16)?).ok()?;
@@ -310,25 +309,9 @@ impl Structure {
     }
 }
 
-/// Reads bits, the highest of each byte first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
 impl Bits<'_> {
     fn flag(&mut self) -> Option<bool> {
         self.take(1).map(|bit| bit == 1)
-    }
-
-    fn take(&mut self, count: u32) -> Option<u32> {
-        let mut value = 0;
-        for _ in 0..count {
-            let byte = self.bytes.get(self.at / 8)?;
-            value = value << 1 | u32::from(byte >> (7 - self.at % 8) & 1);
-            self.at += 1;
-        }
-        Some(value)
     }
 
     /// ns(n): a number below `bound`, which is at least 1 (A.8.1).

@@ -2,6 +2,8 @@
 
 use protocol::media::Codec;
 
+use super::bits::Bits;
+
 /// Longest sequence parameter set that is read: scaling lists and all.
 const MAX_SPS: usize = 512;
 
@@ -131,26 +133,7 @@ fn unescape<'a>(unit: &[u8], raw: &'a mut [u8; MAX_SPS]) -> &'a [u8] {
     &raw[..len]
 }
 
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Bits<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
-    }
-
-    fn take(&mut self, count: u32) -> Option<u32> {
-        let mut value = 0;
-        for _ in 0..count {
-            let byte = self.bytes.get(self.at / 8)?;
-            value = value << 1 | u32::from(byte >> (7 - self.at % 8) & 1);
-            self.at += 1;
-        }
-        Some(value)
-    }
-
+impl Bits<'_> {
     /// ue(v) of at most 24 bits.
     fn golomb(&mut self) -> Option<u32> {
         let mut zeros = 0;

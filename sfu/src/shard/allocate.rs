@@ -52,7 +52,6 @@ impl Shard {
             connection.measure = up_to;
         }
         self.allocate(now, index);
-        self.schedule_connection(index);
     }
 
     /// Decides anew which layers a viewer gets, and asks for the keyframes that takes.

@@ -149,7 +149,6 @@ impl Shard {
             }
             Progress::Closed(reason) => self.closed(index, reason, out),
         }
-        self.schedule_connection(index);
     }
 
     fn closed(&mut self, index: usize, reason: &str, out: &mut dyn Outlet) {

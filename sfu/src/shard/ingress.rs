@@ -139,7 +139,6 @@ impl Shard {
         if taken.hopeless {
             self.want_keyframe(now, track, source.layer);
         }
-        self.schedule_connection(index);
         // Someone else took the track over: what the one before still sends is not mixed into it.
         let published = self.by_track.get(&track).copied();
         let Some(at) = published.filter(|at| self.publishes(*at, index)) else {

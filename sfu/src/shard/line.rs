@@ -136,7 +136,6 @@ impl Shard {
             let soon = now + DECIDE;
             connection.allocate_at = Some(connection.allocate_at.map_or(soon, |due| due.min(soon)));
         }
-        self.schedule_connection(index);
     }
 
     /// Sends what of the waiting packets the line takes now.
