@@ -25,6 +25,8 @@ pub struct Client {
     /// What it uses instead with TRANSPORT=tcp.
     stream: Option<Stream>,
     address: SocketAddr,
+    /// Where the engine sends from.
+    source: SocketAddr,
     pub connected: bool,
     pub due: Instant,
 }
@@ -32,23 +34,14 @@ pub struct Client {
 /// A connection that carries datagrams behind their lengths.
 struct Stream {
     io: TcpStream,
-    engine: SocketAddr,
     here: SocketAddr,
     tail: Vec<u8>,
 }
 
 impl Stream {
-    /// Connects to the engine's first TCP candidate.
-    fn connect(sdp: &str, registry: &Registry, token: usize) -> Self {
-        let fields = sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
-        let fields: Vec<&str> = fields
-            .map(|line| line.split(' ').collect::<Vec<_>>())
-            .find(|fields| fields[2] == "tcp")
-            .expect("a TCP candidate");
-        let engine = format!("{}:{}", fields[4], fields[5])
-            .parse()
-            .expect("an address");
-        let io = std::net::TcpStream::connect(engine).expect("a connection");
+    /// Connects to the engine.
+    fn connect(source: SocketAddr, registry: &Registry, token: usize) -> Self {
+        let io = std::net::TcpStream::connect(source).expect("a connection");
         io.set_nonblocking(true).expect("an option");
         io.set_nodelay(true).expect("an option");
         let here = io.local_addr().expect("bound");
@@ -58,7 +51,6 @@ impl Stream {
             .expect("a connection can be waited for");
         Self {
             io,
-            engine,
             here,
             tail: Vec::new(),
         }
@@ -95,7 +87,8 @@ impl Client {
         let mut rtc = Rtc::builder().build(now);
         let (peer, sdp) = engine.offer(teacher);
         let tcp = !teacher && std::env::var("TRANSPORT").is_ok_and(|transport| transport == "tcp");
-        let stream = tcp.then(|| Stream::connect(&sdp, registry, token));
+        let source = candidate(&sdp, if tcp { "tcp" } else { "udp" });
+        let stream = tcp.then(|| Stream::connect(source, registry, token));
         let candidate = match &stream {
             None => Candidate::host(address, "udp"),
             Some(stream) => Candidate::builder()
@@ -117,6 +110,7 @@ impl Client {
             state,
             stream,
             address,
+            source,
             connected: false,
             due: now,
         };
@@ -159,14 +153,14 @@ impl Client {
         };
         while let Some(end) = stream.read(buffer) {
             // What is sent meanwhile goes by the same connection.
-            let (engine, mut at) = (stream.engine, 0);
+            let mut at = 0;
             self.stream = Some(stream);
             while let Some(length) = buffer[at..end].first_chunk::<2>() {
                 let length = usize::from(u16::from_be_bytes(*length));
                 if at + 2 + length > end {
                     break;
                 }
-                take(self, engine, &buffer[at + 2..at + 2 + length]);
+                take(self, self.source, &buffer[at + 2..at + 2 + length]);
                 at += 2 + length;
             }
             stream = self.stream.take().expect("it was there");
@@ -176,8 +170,11 @@ impl Client {
         self.stream = Some(stream);
     }
 
-    /// Gives a datagram to str0m.
+    /// Gives a datagram to str0m, unless it is the floor's.
     pub fn take(&mut self, source: SocketAddr, datagram: &[u8], event: &mut impl FnMut(&mut Rtc, Event)) {
+        if source != self.source {
+            return;
+        }
         let Ok(contents) = datagram.try_into() else {
             return;
         };
@@ -226,6 +223,18 @@ impl Client {
             }
         }
     }
+}
+
+/// The first candidate of a transport in an offer.
+fn candidate(sdp: &str, transport: &str) -> SocketAddr {
+    let fields = sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
+    let fields: Vec<&str> = fields
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .find(|fields| fields[2].eq_ignore_ascii_case(transport))
+        .expect("a candidate");
+    format!("{}:{}", fields[4], fields[5])
+        .parse()
+        .expect("an address")
 }
 
 /// A buffer for [`Client::receive`].

@@ -68,7 +68,7 @@ fn measure(viewers: usize, duration: Duration, threads: usize) -> Row {
     let joined_in = began.elapsed();
     let after = engine.usage();
     let running = hall.run();
-    let targets = running.addresses();
+    let targets = [running.addresses(), studio.addresses()].concat();
     studio.teach(SETTLE);
     let (mut rounds, mut counted) = (Vec::new(), Counted::default());
     for _ in 0..duration.as_secs().div_ceil(TURN.as_secs()) {
@@ -81,7 +81,7 @@ fn measure(viewers: usize, duration: Duration, threads: usize) -> Row {
         let now = running.counted();
         counted.packets += now.packets - seen.packets;
         counted.lost += now.lost - seen.lost;
-        let floor = engine.floor(targets.clone(), TURN);
+        let floor = studio.during(|| engine.floor(targets.clone(), TURN));
         rounds.push(Round { engine: used, floor });
     }
     let end = engine.usage();

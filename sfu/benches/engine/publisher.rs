@@ -1,5 +1,6 @@
 //! The teacher, and a few viewers beside it who decrypt all and tell how late sound is.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
@@ -77,6 +78,22 @@ impl Studio {
     /// Lateness is noted from now on, or no longer.
     pub fn measure(&mut self, on: bool) {
         self.measuring = on;
+    }
+
+    /// Where the viewers beside the teacher are.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.samples.iter().map(Client::address).collect()
+    }
+
+    /// Takes what comes while something else is done.
+    pub fn during<T: Send>(&mut self, work: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let working = scope.spawn(work);
+            while !working.is_finished() {
+                self.wait(Duration::from_millis(10));
+            }
+            working.join().expect("it is done")
+        })
     }
 
     /// Sends picture and sound for so long.

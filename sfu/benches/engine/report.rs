@@ -41,7 +41,7 @@ pub fn head(threads: usize, seconds: u64) {
         "engine: 1280x720 at 1.5 Mbit/s and 25 fps with Opus to so many viewers, {threads} thread(s), {seconds} s each"
     ));
     line(
-        "viewers | engine µs/packet (user) | floor µs/packet (user) | ratio (least, most) | packets/send | lost % | \
+        "viewers | engine µs/packet (user) | floor µs/packet (user) | ratio (least, most) | packets/call | lost % | \
          latency p50 p99 ms | join CPU ms, all in s | KiB/viewer",
     );
 }
