@@ -7,6 +7,7 @@ mod outlet;
 mod socket;
 mod stream;
 mod streams;
+mod together;
 mod worker;
 
 use std::net::SocketAddr;

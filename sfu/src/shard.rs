@@ -26,6 +26,7 @@ mod tracks;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -113,6 +114,28 @@ pub(crate) struct Transmit<'a> {
     pub(crate) segment: usize,
 }
 
+/// Datagrams to one peer that lie among those to others; see [`Outlet::transmit_all`].
+#[derive(Clone, Debug)]
+pub(crate) struct Parcel {
+    /// Where to.
+    pub(crate) path: Path,
+    /// Where they lie.
+    pub(crate) range: Range<usize>,
+    /// Length of each but perhaps the last.
+    pub(crate) segment: usize,
+}
+
+impl Parcel {
+    /// With its contents, which lie in `bytes`.
+    pub(crate) fn transmit<'a>(&self, bytes: &'a [u8]) -> Transmit<'a> {
+        Transmit {
+            path: self.path,
+            contents: &bytes[self.range.clone()],
+            segment: self.segment,
+        }
+    }
+}
+
 /// From one shard to another.
 #[derive(Clone, Debug)]
 pub(crate) enum Relay {
@@ -136,6 +159,12 @@ pub(crate) enum Relay {
 pub(crate) trait Outlet {
     /// To the network.
     fn transmit(&mut self, transmit: Transmit<'_>);
+    /// To several peers, whose datagrams lie in `bytes`.
+    fn transmit_all(&mut self, bytes: &[u8], parcels: &[Parcel]) {
+        for parcel in parcels {
+            self.transmit(parcel.transmit(bytes));
+        }
+    }
     /// To another shard.
     fn relay(&mut self, shard: usize, relay: Relay);
     /// To the control plane.
@@ -210,6 +239,7 @@ pub(crate) struct Shard {
     generations: u64,
     scratch: Vec<u8>,
     sizes: Vec<usize>,
+    parcels: Vec<Parcel>,
     spare: Spare,
 }
 
@@ -232,8 +262,9 @@ impl Shard {
             wake_at: None,
             rest_at: None,
             generations: 0,
-            scratch: Vec::with_capacity(64 * 1024),
+            scratch: Vec::with_capacity(2 * forward::TOGETHER_BYTES),
             sizes: Vec::with_capacity(64),
+            parcels: Vec::with_capacity(2 * forward::TOGETHER),
             spare: Spare::default(),
         }
     }

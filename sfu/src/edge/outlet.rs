@@ -10,7 +10,7 @@ use super::streams::Streams;
 use super::{Mailbox, Order};
 use crate::api::Event;
 use crate::metrics::Metrics;
-use crate::shard::{Command, Outlet, Relay, Transmit};
+use crate::shard::{Command, Outlet, Parcel, Relay, Transmit};
 
 /// See the module.
 pub(super) struct Edge {
@@ -65,6 +65,19 @@ impl Outlet for Edge {
         match self.sockets.get_mut(transmit.path.socket) {
             Some(socket) => socket.send(transmit, &self.metrics),
             None => self.streams.send(transmit, &self.metrics),
+        }
+    }
+
+    fn transmit_all(&mut self, bytes: &[u8], parcels: &[Parcel]) {
+        for parcels in parcels.chunk_by(|one, next| one.path.socket == next.path.socket) {
+            match self.sockets.get_mut(parcels[0].path.socket) {
+                Some(socket) => socket.send_all(bytes, parcels, &self.metrics),
+                None => {
+                    for parcel in parcels {
+                        self.streams.send(parcel.transmit(bytes), &self.metrics);
+                    }
+                }
+            }
         }
     }
 

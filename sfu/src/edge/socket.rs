@@ -9,8 +9,9 @@ use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, Transmit as UdpTransmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 
+use super::together;
 use crate::metrics::Metrics;
-use crate::shard::{Path, Transmit};
+use crate::shard::{Parcel, Path, Transmit};
 
 /// Asked of the kernel; it gives what it allows.
 const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
@@ -89,6 +90,36 @@ impl Socket {
         if !self.backlog.is_empty() || self.now(transmit, metrics).is_err() {
             self.keep(transmit, metrics);
         }
+    }
+
+    /// As [`Self::send`], to several peers; those whose datagrams are of one length go by one call.
+    pub(super) fn send_all(&mut self, bytes: &[u8], parcels: &[Parcel], metrics: &Metrics) {
+        let mut left = parcels;
+        while let Some(first) = left.first() {
+            let alike = left.iter().take_while(|parcel| self.alike(first, parcel)).count();
+            let sent = if self.backlog.is_empty() {
+                together::send(&self.io, bytes, &left[..alike], metrics)
+            } else {
+                0
+            };
+            left = &left[sent..];
+            if sent == 0 {
+                self.send(first.transmit(bytes), metrics);
+                left = &left[1..];
+            }
+        }
+    }
+
+    /// Whether two can go by one call: their datagrams are of one length that the kernel cuts, or are one each, and leave from the
+    /// address the kernel chooses.
+    fn alike(&self, one: &Parcel, other: &Parcel) -> bool {
+        let cut = |parcel: &Parcel| parcel.range.len() > parcel.segment;
+        let segments = other.range.len().div_ceil(other.segment.max(1));
+        let known = other.path.local.is_some() && self.local.ip().is_unspecified();
+        !known
+            && segments <= self.state.max_gso_segments()
+            && cut(one) == cut(other)
+            && (!cut(one) || one.segment == other.segment)
     }
 
     /// Asks the kernel to say when it takes more, while something waits. Only then: it would wake the thread for every datagram that left.
@@ -176,3 +207,82 @@ impl Socket {
 }
 
 struct WouldBlock;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, UdpSocket as StdSocket};
+    use std::time::Duration;
+
+    use mio::Poll;
+
+    use super::Socket;
+    use crate::metrics::Metrics;
+    use crate::shard::{Parcel, Path, Transmit};
+
+    /// Far longer than loopback takes.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn receiver() -> StdSocket {
+        let socket = StdSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("an option");
+        socket
+    }
+
+    fn path(receiver: &StdSocket) -> Path {
+        Path {
+            socket: 0,
+            remote: receiver.local_addr().expect("bound"),
+            local: None,
+        }
+    }
+
+    fn comes(receiver: &StdSocket, datagram: &[u8]) {
+        let mut buffer = [0; 2_048];
+        let len = receiver.recv(&mut buffer).expect("a datagram");
+        assert_eq!(&buffer[..len], datagram);
+    }
+
+    #[test]
+    fn what_goes_to_several_peers_at_once_arrives_cut_as_it_was_written() {
+        let poll = Poll::new().expect("a poll");
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut socket = Socket::bind(here, poll.registry(), 0).expect("a socket");
+        let metrics = Metrics::default();
+        let receivers: Vec<_> = (0..40).map(|_| receiver()).collect();
+        // Frames of two lengths and sound between them, so that runs end and begin.
+        let lengths = |at: usize| match at % 5 {
+            4 => (80, 80),
+            0 | 1 => (250, 100),
+            _ => (300, 120),
+        };
+        let (mut bytes, mut parcels) = (Vec::new(), Vec::new());
+        for (at, receiver) in receivers.iter().enumerate() {
+            let start = bytes.len();
+            let (len, segment) = lengths(at);
+            bytes.resize(start + len, at as u8);
+            bytes[start] = 0xff;
+            parcels.push(Parcel {
+                path: path(receiver),
+                range: start..bytes.len(),
+                segment,
+            });
+        }
+        socket.send_all(&bytes, &parcels, &metrics);
+        let whole = vec![7; 1_200];
+        socket.send(
+            Transmit {
+                path: path(&receivers[0]),
+                contents: &whole,
+                segment: whole.len(),
+            },
+            &metrics,
+        );
+        for (receiver, parcel) in receivers.iter().zip(&parcels) {
+            for datagram in bytes[parcel.range.clone()].chunks(parcel.segment) {
+                comes(receiver, datagram);
+            }
+        }
+        comes(&receivers[0], &whole);
+        assert!(metrics.sends.get() < 40, "{} calls", metrics.sends.get());
+    }
+}

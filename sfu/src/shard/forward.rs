@@ -14,6 +14,9 @@ use crate::packet::Packet;
 
 /// So many viewers' memory is asked for at once, before the first of them is served.
 const AHEAD: usize = 8;
+/// So many viewers' datagrams, or bytes of them, are handed to the kernel at once.
+pub(super) const TOGETHER: usize = 16;
+pub(super) const TOGETHER_BYTES: usize = 96 * 1024;
 /// A frame of more packets leaves in parts.
 const MAX_PENDING: usize = 48;
 
@@ -99,6 +102,7 @@ impl Shard {
             tracks,
             scratch,
             sizes,
+            parcels,
             ..
         } = self;
         let Some(track) = tracks.get_mut(at) else {
@@ -111,6 +115,7 @@ impl Shard {
         let (mut packets, mut bytes) = (0, 0);
         let mut overflowed = Vec::new();
         let shown = |subscriber: &Subscriber| subscriber.layers >> layer & 1 == 1;
+        scratch.clear();
         for group in subscribers.chunks_mut(AHEAD) {
             for subscriber in group.iter().filter(|subscriber| shown(subscriber)) {
                 if let Some(connection) = connections.get(subscriber.connection) {
@@ -121,7 +126,7 @@ impl Shard {
                 let Some(connection) = connections.get_mut(subscriber.connection) else {
                     continue;
                 };
-                let mut buffer = Sendable::new(scratch, sizes);
+                let mut buffer = Sendable::behind(scratch, sizes);
                 let frame = pending.iter();
                 match line::write(connection, subscriber.ssrc, frame, false, now, &mut buffer) {
                     Ok(layers) => subscriber.layers = layers,
@@ -130,15 +135,22 @@ impl Shard {
                         overflowed.push((subscriber.connection, subscriber.ssrc));
                     }
                 }
-                buffer.transmit(connection, out);
+                buffer.address(connection, parcels);
                 packets += buffer.sizes.len();
-                bytes += buffer.bytes.len();
+                bytes += buffer.len();
                 if let Some(due) = connection.sending_due() {
                     dues.sooner(subscriber.connection, due);
                     self.wake_at = super::earlier(self.wake_at, Some(due));
                 }
+                if parcels.len() >= TOGETHER || scratch.len() >= TOGETHER_BYTES {
+                    out.transmit_all(scratch, parcels);
+                    parcels.clear();
+                    scratch.clear();
+                }
             }
         }
+        out.transmit_all(scratch, parcels);
+        parcels.clear();
         pending.clear();
         config.metrics.rtp_forwarded.add(packets);
         config.metrics.rtp_forwarded_bytes.add(bytes);

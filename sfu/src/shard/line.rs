@@ -7,7 +7,7 @@ use protocol::media::MediaKind;
 
 use super::batches::Batches;
 use super::connection::{Connection, Probing};
-use super::{Outlet, Shard, Transmit};
+use super::{Outlet, Parcel, Shard};
 use crate::api::Event;
 use crate::bandwidth::ProbeId;
 use crate::pacing::Overflow;
@@ -260,30 +260,51 @@ pub(super) fn write<'a>(
     Ok(stream.layers())
 }
 
-/// Datagrams that lie one after another, and their sizes.
+/// Datagrams to a viewer that lie one after another, and their sizes.
 pub(super) struct Sendable<'a> {
     pub(super) bytes: &'a mut Vec<u8>,
     pub(super) sizes: &'a mut Vec<usize>,
+    start: usize,
 }
 
 impl<'a> Sendable<'a> {
     /// Empty.
     pub(super) fn new(bytes: &'a mut Vec<u8>, sizes: &'a mut Vec<usize>) -> Self {
         bytes.clear();
+        Self::behind(bytes, sizes)
+    }
+
+    /// Empty, behind what goes to others.
+    pub(super) fn behind(bytes: &'a mut Vec<u8>, sizes: &'a mut Vec<usize>) -> Self {
         sizes.clear();
-        Self { bytes, sizes }
+        let start = bytes.len();
+        Self { bytes, sizes, start }
+    }
+
+    /// Bytes of all.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Addresses them to a viewer.
+    pub(super) fn address(&self, connection: &mut Connection, parcels: &mut Vec<Parcel>) {
+        self.each(connection, |parcel| parcels.push(parcel));
     }
 
     /// Sends them to a viewer.
     pub(super) fn transmit(&self, connection: &mut Connection, out: &mut dyn Outlet) {
+        self.each(connection, |parcel| out.transmit(parcel.transmit(self.bytes)));
+    }
+
+    fn each(&self, connection: &mut Connection, mut take: impl FnMut(Parcel)) {
         let Some(path) = connection.selected.filter(|_| !self.sizes.is_empty()) else {
             return;
         };
-        connection.bytes_sent += self.bytes.len() as u64;
+        connection.bytes_sent += self.len() as u64;
         for (range, segment) in Batches::of(self.sizes) {
-            out.transmit(Transmit {
+            take(Parcel {
                 path,
-                contents: &self.bytes[range],
+                range: self.start + range.start..self.start + range.end,
                 segment,
             });
         }
