@@ -26,6 +26,15 @@ const MAX_LATE: u32 = 20;
 /// Datagrams held until the ClientHello is whole.
 const MAX_HELD: usize = 8;
 
+/// A flight is repeated after so long …
+const FLIGHT_INTERVAL: Duration = Duration::from_millis(300);
+/// … and after twice as long each time, so often.
+const LONGEST: u32 = 3;
+
+/// Types of handshake messages (RFC 5246 §7.4).
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+
 /// `rtc-dtls` tells associations apart by address; a connection has one, wherever its peer moves.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
@@ -57,6 +66,10 @@ pub(crate) struct Keys {
 pub(crate) struct Dtls {
     state: State,
     datagrams: u32,
+    /// Our first flight was sent: a ClientHello that comes now is a repeated one.
+    answered: bool,
+    /// How often our flight was repeated since anything came.
+    repeated: u32,
     /// Datagrams of this second, once the handshake is through.
     late: Option<(Instant, u32)>,
 }
@@ -89,6 +102,8 @@ impl Dtls {
                 sha1: Arc::clone(&identity.sha1),
             },
             datagrams: 0,
+            answered: false,
+            repeated: 0,
             late: None,
         }
     }
@@ -148,6 +163,11 @@ impl Dtls {
             }
             return progress;
         }
+        // `rtc-dtls` stops its timer at whatever comes: a ClientHello that is repeated because our flight was lost would keep us
+        // from repeating that, and both sides would wait for each other.
+        if self.answered && handshake_type(datagram) == Some(CLIENT_HELLO) {
+            return Progress::None;
+        }
         self.feed(now, BytesMut::from(datagram))
     }
 
@@ -164,6 +184,7 @@ impl Dtls {
             return Progress::None;
         };
         let was_done = *done;
+        self.repeated = 0;
         match endpoint.read(now, PEER, None, datagram) {
             Ok(events) => {
                 for event in events {
@@ -227,6 +248,10 @@ impl Dtls {
 
     /// Retransmits what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Progress {
+        if self.poll_timeout().is_none_or(|due| due > now) {
+            return Progress::None;
+        }
+        self.repeated += 1;
         if let State::Running { endpoint, done, .. } = &mut self.state
             && endpoint.handle_timeout(PEER, now).is_err()
             && !*done
@@ -245,17 +270,23 @@ impl Dtls {
                 endpoint,
                 done: false,
                 ..
-            } => endpoint.poll_timeout(&PEER),
+            } => {
+                // Each time after twice as long (RFC 6347 §4.2.4.1): `rtc-dtls` gives up after seven times.
+                let more = FLIGHT_INTERVAL * ((1 << self.repeated.min(LONGEST)) - 1);
+                endpoint.poll_timeout(&PEER).map(|due| due + more)
+            }
             _ => None,
         }
     }
 
     /// The next datagram to send.
     pub(crate) fn poll_transmit(&mut self) -> Option<Bytes> {
-        match &mut self.state {
-            State::Running { endpoint, .. } => endpoint.poll_transmit().map(|sent| sent.message.freeze()),
-            _ => None,
-        }
+        let State::Running { endpoint, .. } = &mut self.state else {
+            return None;
+        };
+        let datagram = endpoint.poll_transmit()?.message.freeze();
+        self.answered |= handshake_type(&datagram) == Some(SERVER_HELLO);
+        Some(datagram)
     }
 
     /// Says goodbye; what to send is polled.
@@ -268,3 +299,14 @@ impl Dtls {
         }
     }
 }
+
+/// The type of the handshake message that a datagram in clear begins with (RFC 6347 §4.1, §4.2.2).
+fn handshake_type(datagram: &[u8]) -> Option<u8> {
+    const HANDSHAKE: u8 = 22;
+    let (header, message) = datagram.split_first_chunk::<13>()?;
+    let clear = header[0] == HANDSHAKE && header[3..5] == [0, 0];
+    message.first().copied().filter(|_| clear)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! The engine's certificate and the configurations made of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest as hash};
 use rtc_crypto::RTCCryptoProvider;
@@ -10,8 +9,7 @@ use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, 
 use rtc_dtls::crypto::Certificate;
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 
-/// A flight is repeated after so long.
-const FLIGHT_INTERVAL: Duration = Duration::from_millis(300);
+use super::FLIGHT_INTERVAL;
 
 /// The engine's certificate, made anew with each start, and one configuration per SRTP profile.
 #[derive(Clone)]
