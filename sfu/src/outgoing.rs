@@ -65,6 +65,8 @@ pub(crate) struct Outgoing {
     /// Its section.
     pub(crate) mid: String,
     rtx_ssrc: Option<u32>,
+    /// Whether the viewer tells by transport-wide feedback when packets of it came.
+    feedback: bool,
     payloads: Vec<Payload>,
     /// CNAME of the sender reports: streams with the same are played in step.
     pub(crate) cname: String,
@@ -94,7 +96,8 @@ impl Outgoing {
         let ssrcs = section.ssrcs.first()?;
         // The first half of the number space leaves room for packets older than the first.
         let start = u64::from(start) & 0x3fff | 0x4000;
-        Some(Self {
+        let mut stream = Self {
+            feedback: false,
             mid: section.mid.clone(),
             kind: section.kind,
             ssrc: ssrcs.media,
@@ -114,7 +117,9 @@ impl Outgoing {
             once: false,
             fraction_lost: 0,
             wakes: 0,
-        })
+        };
+        stream.feedback = stream.agreed_on_feedback();
+        Some(stream)
     }
 
     /// The section was negotiated again. The stream goes on: its numbers are never used twice under one key.
@@ -126,6 +131,7 @@ impl Outgoing {
             self.payloads.clone_from(&section.payloads);
             self.extensions = section.extensions;
             self.mid.clone_from(&section.mid);
+            self.feedback = self.agreed_on_feedback();
             self.chosen = None;
             self.sealed_before = self.rewriter.next();
             self.mid_until = self.sealed_before + MID_PACKETS;
@@ -233,9 +239,13 @@ impl Outgoing {
             && (repaired_by_rtx || self.kind == MediaKind::Audio)
     }
 
+    fn agreed_on_feedback(&self) -> bool {
+        self.payloads.iter().any(|payload| self.numbered(payload))
+    }
+
     /// Whether the viewer tells by transport-wide feedback when packets of it came.
     pub(crate) fn gives_feedback(&self) -> bool {
-        self.payloads.iter().any(|payload| self.numbered(payload))
+        self.feedback
     }
 
     /// Appends the packet as this viewer gets it, sealed. Returns whether it goes to this viewer.

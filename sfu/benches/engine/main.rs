@@ -77,12 +77,18 @@ fn measure(viewers: usize, duration: Duration, threads: usize) -> Row {
         studio.measure(true);
         studio.teach(TURN);
         studio.measure(false);
-        let used = engine.usage().since(&start);
+        let end = engine.usage();
+        let used = end.since(&start);
         let now = running.counted();
         counted.packets += now.packets - seen.packets;
         counted.lost += now.lost - seen.lost;
         let floor = studio.during(|| engine.floor(targets.clone(), TURN));
-        rounds.push(Round { engine: used, floor });
+        let idle = engine.usage().since(&end);
+        rounds.push(Round {
+            engine: used,
+            floor,
+            idle,
+        });
     }
     let end = engine.usage();
     running.stop();

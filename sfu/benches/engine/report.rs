@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::TURN;
 use crate::usage::Usage;
 use crate::viewers::Counted;
 
@@ -9,6 +10,8 @@ use crate::viewers::Counted;
 pub struct Round {
     pub engine: Usage,
     pub floor: Usage,
+    /// The engine's while the floor has its turn and nobody teaches.
+    pub idle: Usage,
 }
 
 /// One size.
@@ -42,7 +45,7 @@ pub fn head(threads: usize, seconds: u64) {
     ));
     line(
         "viewers | engine µs/packet (user) | floor µs/packet (user) | ratio (least, most) | packets/call | lost % | \
-         latency p50 p99 ms | join CPU ms, all in s | KiB/viewer",
+         latency p50 p99 ms | join CPU ms, all in s | KiB/viewer | idle µs/s a viewer",
     );
 }
 
@@ -62,7 +65,7 @@ impl Row {
         let Counted { packets, lost } = self.counted;
         let lost = 100.0 * lost as f64 / (packets + lost).max(1) as f64;
         line(&format!(
-            "{:7} | {:.2} ({:.2}) | {:.2} ({:.2}) | {ratio:.2} ({least:.2}, {most:.2}) | {:.2} | {lost:.3} | {:.2} {:.2} ({}) | {:.2}, {:.1} | {:.0}",
+            "{:7} | {:.2} ({:.2}) | {:.2} ({:.2}) | {ratio:.2} ({least:.2}, {most:.2}) | {:.2} | {lost:.3} | {:.2} {:.2} ({}) | {:.2}, {:.1} | {:.0} | {:.1}",
             self.viewers,
             middle(&|round| round.engine.per_packet_us()).0,
             part(&engine),
@@ -75,6 +78,7 @@ impl Row {
             self.join_ms,
             self.joined_in.as_secs_f64(),
             self.memory_kib,
+            middle(&|round| round.idle.cpu_ns as f64 / 1e3).0 / TURN.as_secs_f64() / self.viewers as f64,
         ));
     }
 }

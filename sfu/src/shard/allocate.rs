@@ -93,10 +93,11 @@ impl Shard {
         let budget = budget(now, connection).map(|budget| budget.saturating_sub(sound));
         allocation::allocate(budget, wanted, decided);
         keep_pictures(now, connection, wanted, decided);
+        let known = estimate.is_some() || budget.is_none();
+        let mut settled = known && connection.starved.is_none();
         let sent = allocation::rate(wanted, decided) + sound;
         connection.pace =
             estimate.map(|estimate| (estimate * PACE_PERCENT / 100).max(sent * SENT_PERCENT / 100));
-        connection.allocate_at = (count > 0).then(|| self.config.clock.together(line::decide_again(now)));
         let up = connection.phase == Phase::Up;
         for ((at, layer), wanted) in places.iter().zip(chosen).zip(wanted) {
             let Some((stream, id)) = self.connections[index].outgoing.get_mut(*at) else {
@@ -113,6 +114,7 @@ impl Shard {
             }
             // A layer of a divided stream may need none.
             let waits = stream.waits();
+            settled &= wakes == 0 && stream.current() == sent;
             let (id, ssrc, layers) = (*id, stream.ssrc, stream.layers());
             if woke {
                 self.wakes(now, id, index, ssrc, wakes);
@@ -126,6 +128,10 @@ impl Shard {
             if up && waits {
                 self.want_keyframe_of(now, index, ssrc);
             }
+        }
+        if let Some(connection) = self.connections.get_mut(index) {
+            let again = self.config.clock.together(line::decide_again(now, settled));
+            connection.allocate_at = (count > 0).then_some(again);
         }
     }
 }

@@ -19,6 +19,8 @@ const BURST: Duration = Duration::from_millis(5);
 const DECIDE: Duration = Duration::from_millis(100);
 /// And at least this often, because the layers themselves change.
 const DECIDE_AGAIN: Duration = Duration::from_millis(250);
+/// This often while a viewer gets what it is to get.
+const DECIDE_SETTLED: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// Does what is due on a viewer's line.
@@ -312,6 +314,6 @@ impl<'a> Sendable<'a> {
 }
 
 /// When layers are decided on next, if nothing happens before.
-pub(super) fn decide_again(now: Instant) -> Instant {
-    now + DECIDE_AGAIN
+pub(super) fn decide_again(now: Instant, settled: bool) -> Instant {
+    now + if settled { DECIDE_SETTLED } else { DECIDE_AGAIN }
 }

@@ -5,28 +5,53 @@ use std::time::Instant;
 use protocol::id::TrackId;
 
 use super::connection::{Connection, OWN_SSRC, Phase, REPORT_INTERVAL};
-use super::{Outlet, Shard, Transmit};
+use super::forward::TOGETHER;
+use super::{Outlet, Parcel, Path, Shard, Transmit};
 use crate::rtcp::write;
 
 /// What a publisher without transport-wide feedback may send (REMB): enough for a camera and a screen.
 const REMB_BPS: u64 = 6_000_000;
 
 impl Shard {
-    /// Sender reports of what a peer gets, receiver reports of what it sends.
-    pub(super) fn report(&mut self, now: Instant, index: usize, out: &mut dyn Outlet) {
+    /// Sends the reports that are due, those to several peers together.
+    pub(super) fn reports(&mut self, now: Instant, out: &mut dyn Outlet) {
+        self.scratch.clear();
+        for index in 0..self.dues.end() {
+            if !self.dues.due(index, now) {
+                continue;
+            }
+            self.report(now, index);
+            if self.parcels.len() >= TOGETHER {
+                self.hand_over(out);
+            }
+        }
+        self.hand_over(out);
+    }
+
+    fn hand_over(&mut self, out: &mut dyn Outlet) {
+        out.transmit_all(&self.scratch, &self.parcels);
+        self.parcels.clear();
+        self.scratch.clear();
+    }
+
+    /// Sender reports of what a peer gets, receiver reports of what it sends, if they are due.
+    fn report(&mut self, now: Instant, index: usize) {
         let Self {
             config,
             connections,
             tracks,
             by_track,
             scratch,
+            parcels,
             ..
         } = self;
-        let Some(connection) = connections.get_mut(index) else {
+        let due =
+            |connection: &&mut Box<Connection>| connection.phase == Phase::Up && connection.report_at <= now;
+        let Some(connection) = connections.get_mut(index).filter(due) else {
             return;
         };
         connection.report_at = config.clock.together(now + REPORT_INTERVAL);
-        scratch.clear();
+        let start = scratch.len();
         for (stream, id) in &connection.outgoing {
             let clock = by_track
                 .get(id)
@@ -45,7 +70,7 @@ impl Shard {
                 videos.push(stream.ssrc);
             }
         }
-        if !blocks.is_empty() || scratch.is_empty() {
+        if !blocks.is_empty() || scratch.len() == start {
             write::receiver_report(scratch, OWN_SSRC, &blocks);
         }
         let agreed = |by: fn(&crate::negotiated::Payload) -> bool| {
@@ -54,7 +79,15 @@ impl Shard {
         if !videos.is_empty() && agreed(|payload| payload.remb) && !agreed(|payload| payload.transport_cc) {
             write::remb(scratch, OWN_SSRC, REMB_BPS, &videos);
         }
-        send(connection, scratch, out);
+        let Some(path) = sealed(connection, scratch, start) else {
+            scratch.truncate(start);
+            return;
+        };
+        parcels.push(Parcel {
+            path,
+            range: start..scratch.len(),
+            segment: scratch.len() - start,
+        });
     }
 
     /// Asks a publisher for what is missing.
@@ -142,17 +175,20 @@ impl Shard {
 
 /// Seals a compound packet and sends it.
 fn send(connection: &mut Connection, scratch: &mut Vec<u8>, out: &mut dyn Outlet) {
-    let (Some(keys), Some(path), Phase::Up) = (&mut connection.keys, connection.selected, connection.phase)
-    else {
+    let Some(path) = sealed(connection, scratch, 0) else {
         return;
     };
-    if keys.sealer.seal_rtcp(scratch, 0).is_err() {
-        return;
-    }
-    connection.bytes_sent += scratch.len() as u64;
     out.transmit(Transmit {
         path,
         contents: scratch,
         segment: scratch.len(),
     });
+}
+
+/// Seals the compound packet from `start` on. Where it goes, if it may.
+fn sealed(connection: &mut Connection, scratch: &mut Vec<u8>, start: usize) -> Option<Path> {
+    let path = connection.selected.filter(|_| connection.phase == Phase::Up)?;
+    connection.keys.as_mut()?.sealer.seal_rtcp(scratch, start).ok()?;
+    connection.bytes_sent += (scratch.len() - start) as u64;
+    Some(path)
 }

@@ -27,6 +27,7 @@ impl Shard {
         self.wake_at = None;
         self.keyframe_requests(now, out);
         self.rest(now, out);
+        self.reports(now, out);
         for index in 0..self.dues.end() {
             if self.dues.due(index, now) {
                 self.connection_due(now, index, out);
@@ -119,9 +120,6 @@ impl Shard {
         if cut || since(connection.last_valid) >= timeout {
             self.lost(index, out);
             return;
-        }
-        if connection.report_at <= now {
-            self.report(now, index, out);
         }
         self.bandwidth_feedback(now, index, out);
         self.line_due(now, index, out);
