@@ -28,7 +28,7 @@ until curl -fsS -o /dev/null "$server/readyz" 2>/dev/null; do
   sleep 0.2
 done
 token() { "$BIN/tongke" token --data "$data" --lesson demo --role "$1"; }
-LOADTEST_TOKEN=$(token teacher) "$BIN/tongke-loadtest" teach --server "$server" --lesson demo --loop \
+LOADTEST_TOKEN=$(token teacher) "$BIN/tongke-loadtest" teach --server "$server" --lesson demo --loop --layers 1 \
   --file "${FOOTAGE:-data/footage}/lesson.mp4" --screen "${FOOTAGE:-data/footage}/screen.mp4" >/dev/null &
 pids+=("$!")
 sleep 5

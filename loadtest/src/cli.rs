@@ -63,13 +63,19 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn run_teach(args: TeachArgs) -> anyhow::Result<ExitCode> {
-    let mut clips = vec![Clip::read(&args.file)?];
+    let mut camera = Clip::read(&args.file)?;
+    if args.layers > 1 && camera.video.is_some() {
+        let smaller = footage::layers::beside(&args.file);
+        let smaller = smaller.context("the camera has no smaller layers (--layers 1 sends it without)")?;
+        camera = camera.with_smaller(&smaller)?;
+    }
+    let mut clips = vec![camera];
     if let Some(screen) = &args.screen {
         let screen = Clip::read(screen)?;
         anyhow::ensure!(screen.video.is_some(), "the file of --screen has no H264 track");
         clips.push(Clip {
             video: screen.video,
-            audio: None,
+            ..Clip::default()
         });
     }
     let plan = Teaching {

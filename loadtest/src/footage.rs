@@ -5,6 +5,7 @@ pub mod ass;
 pub mod classroom;
 pub mod diagram;
 pub mod figure;
+pub mod layers;
 pub mod script;
 pub mod slides;
 pub mod tools;
@@ -54,7 +55,7 @@ struct Stamp {
     seconds: Option<u64>,
 }
 
-/// Makes `lesson.mp4` and `screen.mp4` in `directory`, unless they are there.
+/// Makes `lesson.mp4`, its smaller layers and `screen.mp4` in `directory`, unless they are there.
 ///
 /// `seconds` cuts or repeats the lesson; without it the lesson is as long as it takes to say it, which loops well.
 ///
@@ -78,6 +79,7 @@ pub fn make(directory: &Path, pattern: Pattern, seconds: Option<u64>) -> anyhow:
         .and_then(|text| serde_json::from_slice(&text).ok());
     let there = made(true);
     if known.as_ref() == Some(&stamp) && there.camera.exists() && there.screen.exists() {
+        layers::beside(&there.camera)?;
         return Ok(there);
     }
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
@@ -94,6 +96,7 @@ pub fn make(directory: &Path, pattern: Pattern, seconds: Option<u64>) -> anyhow:
     }
     std::fs::write(&stamp_file, serde_json::to_vec_pretty(&stamp)?)?;
     std::fs::remove_dir_all(&work)?;
+    layers::beside(&there.camera)?;
     Ok(made(false))
 }
 

@@ -7,6 +7,7 @@
 mod drive;
 mod ice;
 mod keys;
+mod red;
 mod reports;
 mod sdp;
 mod session;

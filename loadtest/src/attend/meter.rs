@@ -1,8 +1,11 @@
 //! Follows one RTP stream: what arrived, what was lost, what was repaired, and which frames could have been shown.
 
+mod steps;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use self::steps::Steps;
 use crate::attend::asks::Asks;
 use crate::attend::stats::Freezes;
 
@@ -49,6 +52,8 @@ pub struct Counts {
     pub frames: u64,
     /// Frames that could not.
     pub broken_frames: u64,
+    /// Frames that there were to show since the first, by the time between two of them. Only of pictures, once the observation ended.
+    pub due_frames: u64,
 }
 
 /// Follows one stream.
@@ -72,6 +77,8 @@ pub struct Meter {
     needs_key: bool,
     asked: Option<Instant>,
     asks: Asks,
+    /// The time from frame to frame.
+    steps: Steps,
     /// Counters.
     pub counts: Counts,
     /// Freezes of the picture.
@@ -98,6 +105,7 @@ impl Meter {
             needs_key: video,
             asked: None,
             asks: Asks::default(),
+            steps: Steps::default(),
             counts: Counts::default(),
             freezes: Freezes::default(),
             first_packet: None,
@@ -154,6 +162,21 @@ impl Meter {
         self.advance(now);
     }
 
+    /// A packet of sound came that says this one again (RFC 2198): if it is missing still, it has come by that.
+    pub fn said_again(&mut self, now: Instant, arrival: Arrival) {
+        let number = self.extend(arrival.sequence);
+        let missing = self.next.is_some_and(|next| number >= next) && !self.held.contains_key(&number);
+        if missing && arrival.bytes > 0 {
+            self.arrive(
+                now,
+                Arrival {
+                    repair: true,
+                    ..arrival
+                },
+            );
+        }
+    }
+
     /// Sequence numbers of packets to ask for again now. Sound is not repaired: it would come too late.
     pub fn missing(&mut self, now: Instant) -> Vec<u16> {
         match self.next {
@@ -203,6 +226,9 @@ impl Meter {
             self.ended = true;
             self.advance(now + GIVE_UP_AFTER);
             self.freezes.end(now);
+            if let Some(first) = self.first_frame.filter(|_| self.video) {
+                self.counts.due_frames = self.steps.within(now.saturating_duration_since(first)) + 1;
+            }
         }
     }
 
@@ -249,6 +275,7 @@ impl Meter {
             // A loss just before a frame's first packet has cost the frame before, or this one's beginning: only a
             // keyframe, whose first packet is known by its look, is surely whole.
             let begins = !self.frame_broken || arrival.key;
+            self.steps.frame(arrival.timestamp);
             self.frame_time = Some(arrival.timestamp);
             self.frame_key = arrival.key;
             self.frame_broken = !begins;

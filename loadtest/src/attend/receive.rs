@@ -108,6 +108,13 @@ impl Meters {
         asks
     }
 
+    /// A packet came that says this one again.
+    pub fn said_again(&self, now: Instant, ssrc: u32, arrival: Arrival) {
+        if let Some(meter) = self.lock().get_mut(&ssrc) {
+            meter.said_again(now, arrival);
+        }
+    }
+
     /// A chain that measures into these meters; for packets that are opened it makes reports too.
     #[must_use]
     pub fn chain(&self) -> Registry {

@@ -151,6 +151,8 @@ pub struct Counters {
     pub frames: u64,
     /// Frames that could not (video).
     pub broken_frames: u64,
+    /// Frames that there were to show, by the time from one to the next (video).
+    pub due_frames: u64,
     /// Freezes of the picture.
     pub freezes: u32,
     /// Their length in ms.
@@ -169,9 +171,42 @@ impl Counters {
         self.duplicates += other.duplicates;
         self.frames += other.frames;
         self.broken_frames += other.broken_frames;
+        self.due_frames += other.due_frames;
         self.freezes += other.freezes;
         self.frozen_ms += other.frozen_ms;
         self.longest_freeze_ms = self.longest_freeze_ms.max(other.longest_freeze_ms);
+    }
+}
+
+impl Classroom {
+    /// What came of its streams of a kind.
+    fn of_kind(&self, kind: &str) -> Counters {
+        let mut total = Counters::default();
+        for stream in self.streams.iter().filter(|stream| stream.kind == kind) {
+            total.add(&stream.counters);
+        }
+        total
+    }
+
+    /// Of 100 packets of sound that were sent so many came in time, as they were or repaired; 0 without any.
+    #[must_use]
+    pub fn audio_whole_percent(&self) -> f64 {
+        let sound = self.of_kind("audio");
+        let came = sound.packets + sound.repaired;
+        float(came) * 100.0 / float((came + sound.lost).max(1))
+    }
+
+    /// Of 100 frames that there were to show so many could be shown; 0 without any.
+    #[must_use]
+    pub fn video_rate_percent(&self) -> f64 {
+        let pictures = self.of_kind("video");
+        float(pictures.frames) * 100.0 / float(pictures.due_frames.max(1))
+    }
+
+    /// Bytes of pictures, without those of their packets' headers.
+    #[must_use]
+    pub fn video_bytes(&self) -> u64 {
+        self.of_kind("video").bytes
     }
 }
 

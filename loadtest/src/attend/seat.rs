@@ -218,6 +218,7 @@ fn stream_of(meter: &Meter) -> Stream {
             duplicates: counts.duplicates,
             frames: only_video(counts.frames),
             broken_frames: only_video(counts.broken_frames),
+            due_frames: counts.due_frames,
             freezes: meter.freezes.count,
             frozen_ms: ms(meter.freezes.frozen),
             longest_freeze_ms: ms(meter.freezes.longest),

@@ -72,7 +72,11 @@ pub(super) struct TeachArgs {
     /// MP4 file with H264 (no B frames, a keyframe every half second) and Opus: camera and voice.
     #[arg(long)]
     pub(super) file: PathBuf,
-    /// MP4 file with H264: the screen.
+    /// Layers of the camera: 3 as a page sends it, or 1. The smaller ones are in files beside it, made by ffmpeg where they are missing
+    /// or older.
+    #[arg(long, default_value_t = 3, value_parser = layers)]
+    pub(super) layers: usize,
+    /// MP4 file with H264: the screen. It goes in one layer, as a page sends it.
     #[arg(long)]
     pub(super) screen: Option<PathBuf>,
     /// Begin again at the end.
@@ -81,6 +85,15 @@ pub(super) struct TeachArgs {
     /// Stop after so many seconds.
     #[arg(long)]
     pub(super) seconds: Option<u64>,
+}
+
+/// How many layers a camera is sent in.
+fn layers(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("it is 1 or 3".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

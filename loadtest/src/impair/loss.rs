@@ -52,6 +52,14 @@ pub struct Fortune {
 }
 
 impl Fortune {
+    /// Nothing was sent for a while: a burst does not wait for the next packet, so the line may be good or bad now as it may be at any
+    /// time.
+    pub fn rests(&mut self, loss: &Loss, chance: &mut impl Rng) {
+        let turns = loss.to_bad + loss.to_good;
+        let part = if turns > 0.0 { loss.to_bad / turns } else { 0.0 };
+        self.bad = chance.random_bool(part);
+    }
+
     /// Whether the next packet is lost. It always draws twice, so that a script changes nothing but what it says.
     pub fn loses(&mut self, loss: &Loss, chance: &mut impl Rng) -> bool {
         let turn = if self.bad { loss.to_good } else { loss.to_bad };
@@ -91,6 +99,22 @@ mod tests {
         assert!((1.05..1.2).contains(&run), "{run}");
         assert_eq!(measure(Loss::default()).0, 0.0);
         assert_eq!(measure(Loss::random(1.0)).0, 1.0);
+    }
+
+    #[test]
+    fn what_is_sent_again_after_a_while_is_not_in_the_same_burst() {
+        let loss = Loss::bursts(0.05, 8.0);
+        let (mut chance, mut fortune) = (StdRng::seed_from_u64(3), Fortune::default());
+        let (mut first, mut again) = (0, 0);
+        for _ in 0..100_000 {
+            if fortune.loses(&loss, &mut chance) {
+                first += 1;
+                fortune.rests(&loss, &mut chance);
+                again += i32::from(fortune.loses(&loss, &mut chance));
+            }
+        }
+        let part = f64::from(again) / f64::from(first);
+        assert!((0.03..0.07).contains(&part), "{part}");
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl Passage {
         self.fortune.loses(loss, &mut self.chance)
     }
 
+    /// Nothing is sent for a while.
+    pub fn rests(&mut self, loss: &Loss) {
+        self.fortune.rests(loss, &mut self.chance);
+    }
+
     /// How much longer the next one takes.
     pub fn jitter(&mut self, is: &Impairment) -> Duration {
         is.jitter.mul_f64(self.chance.random())

@@ -81,6 +81,8 @@ fn due(passage: &mut Passage, now: Instant, bytes: usize) -> Instant {
         }
         due += again;
         again *= 2;
+        // A burst is over by then: it takes some of the packets that follow one another, not each of those that are far apart.
+        passage.rests(&is.loss);
     }
     passage.in_its_place(due)
 }
@@ -137,6 +139,28 @@ mod tests {
             due(&mut narrow, start, 1_000),
             start + ms(200),
             "nothing is dropped"
+        );
+    }
+
+    #[test]
+    fn a_burst_does_not_last_until_a_segment_is_sent_again() {
+        let start = Instant::now();
+        let bursts = Impairment {
+            loss: Loss::bursts(0.03, 4.0),
+            ..Default::default()
+        };
+        let mut bad = passage(start, vec![(0, bursts)]);
+        let mut before = Duration::ZERO;
+        let mut longest = Duration::ZERO;
+        for second in 0..10_000 {
+            let now = start + ms(second * 1_000);
+            let late = due(&mut bad, now, 100) - start;
+            longest = longest.max(late.saturating_sub(before.max(ms(second * 1_000))));
+            before = late;
+        }
+        assert!(
+            longest >= AGAIN_AFTER && longest <= AGAIN_AFTER * 7,
+            "{longest:?}"
         );
     }
 

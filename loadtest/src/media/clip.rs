@@ -40,6 +40,8 @@ pub enum ClipError {
 pub struct Clip {
     /// The first H264 track.
     pub video: Option<Video>,
+    /// The same pictures again, smaller and smaller: the other layers of a camera that is sent in several.
+    pub smaller: Vec<Video>,
     /// The first Opus track.
     pub audio: Option<Audio>,
 }
@@ -124,6 +126,44 @@ impl Clip {
             return Err(unusable("it has neither an H264 nor an Opus track"));
         }
         Ok(clip)
+    }
+
+    /// The clip with the pictures of these files, largest first, as its smaller layers.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read, or has not the same pictures and keyframes.
+    pub fn with_smaller(mut self, files: &[PathBuf]) -> Result<Self, ClipError> {
+        let Some(largest) = &self.video else {
+            return Ok(self);
+        };
+        for path in files {
+            let smaller = Self::read(path)?.video;
+            let same = |smaller: &Video| {
+                let keys = |video: &Video| video.frames.iter().map(|frame| frame.key).collect::<Vec<bool>>();
+                keys(smaller) == keys(largest)
+            };
+            let Some(mut smaller) = smaller.filter(same) else {
+                return Err(ClipError::Unusable {
+                    path: path.clone(),
+                    reason: "its pictures are not those of the file it is a smaller layer of",
+                });
+            };
+            for (frame, large) in smaller.frames.iter_mut().zip(&largest.frames) {
+                frame.at = large.at;
+            }
+            self.smaller.push(smaller);
+        }
+        Ok(self)
+    }
+
+    /// Bits per second of its largest pictures; 0 without any.
+    #[must_use]
+    pub fn bits_per_second(&self) -> u64 {
+        let Some(video) = &self.video else { return 0 };
+        let nals = video.frames.iter().flat_map(|frame| &frame.nals);
+        let bits = nals.map(|nal| nal.len() as u128 * 8).sum::<u128>();
+        u64::try_from(bits * 1_000 / video.end.as_millis().max(1)).unwrap_or(u64::MAX)
     }
 
     /// Length of the clip.

@@ -1,17 +1,28 @@
-//! The codecs that are offered: H264 constrained baseline with retransmission, and Opus.
+//! The codecs that are offered: H264 constrained baseline with retransmission, and Opus; and the header extensions of a publisher.
 
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
-    RTCRtpRtxParameters, RtpCodecKind,
+    RTCRtpHeaderExtensionCapability, RTCRtpRtxParameters, RtpCodecKind,
 };
 use webrtc::peer_connection::MediaEngine;
 
 /// Payload type of Opus, as in Chromium.
 pub const OPUS: u8 = 111;
+/// Payload type of RED (RFC 2198) around Opus.
+pub const RED: u8 = 63;
 /// Payload type of H264.
 pub const H264: u8 = 102;
 /// Payload type of retransmitted H264 (RFC 4588).
 pub const H264_RTX: u8 = 103;
+
+/// Header extension: the section a packet belongs to (RFC 9143).
+pub const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+/// Header extension: the layer a packet belongs to (RFC 8852).
+pub const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+/// Header extension: the layer a packet is sent again of (RFC 8852).
+pub const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+/// Header extension: the number of a packet in its whole transport.
+pub const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// Opus.
 #[must_use]
@@ -78,12 +89,43 @@ pub fn engine() -> webrtc::error::Result<MediaEngine> {
     Ok(engine)
 }
 
-/// How a stream is sent. Pictures have a second SSRC for what is sent again.
+/// An engine of a publisher: it numbers its packets, and names the layers of what it sends in several.
+///
+/// # Errors
+///
+/// Never, with these codecs.
+pub fn publishing() -> webrtc::error::Result<MediaEngine> {
+    let mut engine = MediaEngine::default();
+    let numbered = |mut codec: RTCRtpCodecParameters| {
+        codec.rtp_codec.rtcp_feedback.push(RTCPFeedback {
+            typ: "transport-cc".to_owned(),
+            parameter: String::new(),
+        });
+        codec
+    };
+    engine.register_codec(numbered(opus()), RtpCodecKind::Audio)?;
+    engine.register_codec(numbered(h264()), RtpCodecKind::Video)?;
+    engine.register_codec(rtx(), RtpCodecKind::Video)?;
+    let mut extension = |uri: &str, kind| {
+        let uri = uri.to_owned();
+        engine.register_header_extension(RTCRtpHeaderExtensionCapability { uri }, kind, None)
+    };
+    for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
+        extension(MID, kind)?;
+        extension(TRANSPORT_CC, kind)?;
+    }
+    extension(RID, RtpCodecKind::Video)?;
+    extension(REPAIRED_RID, RtpCodecKind::Video)?;
+    Ok(engine)
+}
+
+/// How a stream is sent. Pictures have a second SSRC for what is sent again; layers have a name.
 #[must_use]
-pub fn encoding(kind: RtpCodecKind, ssrc: u32, ssrc_rtx: u32) -> RTCRtpEncodingParameters {
+pub fn encoding(kind: RtpCodecKind, ssrc: u32, ssrc_rtx: u32, rid: Option<&str>) -> RTCRtpEncodingParameters {
     let video = kind == RtpCodecKind::Video;
     RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters {
+            rid: rid.unwrap_or_default().to_owned(),
             ssrc: Some(ssrc),
             rtx: video.then_some(RTCRtpRtxParameters { ssrc: ssrc_rtx }),
             ..Default::default()

@@ -15,7 +15,15 @@ pub const LAST: usize = 14_000;
 pub trait Inspect: Send + Sync {
     /// A packet came from the wire; what is returned goes on to the application. Packets put into `out` go to the wire with
     /// the next that leave.
-    fn came(&mut self, message: TaggedPacket, out: &mut Outbox) -> Option<TaggedPacket>;
+    fn came(&mut self, message: TaggedPacket, _out: &mut Outbox) -> Option<TaggedPacket> {
+        Some(message)
+    }
+
+    /// A packet is on its way to the wire.
+    fn leaves(&mut self, _packet: &mut Packet) {}
+
+    /// A stream of ours begins.
+    fn sends(&mut self, _info: &StreamInfo) {}
 
     /// A stream of the other end's begins.
     fn begins(&mut self, _info: &StreamInfo) {}
@@ -76,7 +84,8 @@ impl<I: Inspect> Protocol<TaggedPacket, TaggedPacket, ()> for Inspector<I> {
         self.read.pop_front()
     }
 
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+    fn handle_write(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
+        self.inspect.leaves(&mut message.message.packet);
         self.written.push_back(message);
         Ok(())
     }
@@ -87,7 +96,10 @@ impl<I: Inspect> Protocol<TaggedPacket, TaggedPacket, ()> for Inspector<I> {
 }
 
 impl<I: Inspect> Interceptor for Inspector<I> {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        self.inspect.sends(info);
+    }
+
     fn unbind_local_stream(&mut self, _: &StreamInfo) {}
 
     fn bind_remote_stream(&mut self, info: &StreamInfo) {

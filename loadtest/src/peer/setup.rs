@@ -60,6 +60,15 @@ impl Setup {
         Peer::new(&self.identity, &self.local, registry, codecs::engine()?).await
     }
 
+    /// Makes a peer that publishes, as [`Self::peer`].
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be bound.
+    pub async fn publisher(&self, registry: Registry) -> anyhow::Result<Peer> {
+        Peer::new(&self.identity, &self.local, registry, codecs::publishing()?).await
+    }
+
     /// The certificate of all receivers.
     #[must_use]
     pub fn passport(&self) -> &Passport {

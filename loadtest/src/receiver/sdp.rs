@@ -5,11 +5,9 @@ use std::net::SocketAddr;
 
 use rtc::interceptor::{RTPHeaderExtension, StreamInfo};
 
-use crate::peer::codecs;
+use crate::peer::codecs::{self, TRANSPORT_CC};
 
-/// Of transport-wide feedback.
-const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-/// Its id where we may choose.
+/// The id of transport-wide numbers where we may choose.
 const TRANSPORT_CC_ID: u16 = 3;
 
 /// Who an end is on ICE, and by its certificate.
@@ -26,6 +24,8 @@ pub(super) struct Credentials {
 pub(super) struct Codec {
     payload_type: u8,
     rtx: Option<u8>,
+    /// Around it, with what was said before.
+    red: Option<u8>,
 }
 
 /// A media section of the other end's.
@@ -47,6 +47,11 @@ pub(super) struct Section {
 impl Section {
     fn video(&self) -> bool {
         self.media == "video"
+    }
+
+    /// The payload type of RED in it, where it is agreed on.
+    pub(super) fn red(&self) -> Option<u8> {
+        self.codec?.red
     }
 
     /// The stream that comes by it.
@@ -178,9 +183,11 @@ fn section(lines: &[&str]) -> Section {
     let codec = payload_types.iter().copied().find(usable).map(|payload_type| {
         let apt = format!("apt={payload_type}");
         let repeats = |other: &u8| named(*other, "rtx") && format(*other).is_some_and(|it| it == apt);
+        let red = |other: &u8| named(*other, "red");
         Codec {
             payload_type,
             rtx: payload_types.iter().copied().find(repeats),
+            red: payload_types.iter().copied().find(red),
         }
     });
     let group = values("a=ssrc-group:FID ").next().unwrap_or_default();
@@ -216,6 +223,7 @@ pub(super) fn offer(ours: &Credentials, videos: usize) -> String {
             codec: Some(Codec {
                 payload_type: if video { codecs::H264 } else { codecs::OPUS },
                 rtx: video.then_some(codecs::H264_RTX),
+                red: (!video).then_some(codecs::RED),
             }),
             transport_cc: Some(TRANSPORT_CC_ID),
             ..Section::default()
@@ -261,7 +269,12 @@ fn write(ours: &Credentials, setup: &str, candidates: &[SocketAddr], sections: &
 
 fn write_section(out: &mut String, section: &Section) -> std::fmt::Result {
     let Section { media, protocol, .. } = section;
-    let Some(Codec { payload_type, rtx }) = section.codec else {
+    let Some(Codec {
+        payload_type,
+        rtx,
+        red,
+    }) = section.codec
+    else {
         // A section without a codec of ours keeps its place (RFC 8829 §5.3.1).
         return write!(
             out,
@@ -270,10 +283,11 @@ fn write_section(out: &mut String, section: &Section) -> std::fmt::Result {
         );
     };
     let direction = if section.sends { "recvonly" } else { "inactive" };
-    let rtx_word = rtx.map(|rtx| format!(" {rtx}")).unwrap_or_default();
+    let others = [rtx, red].into_iter().flatten();
+    let others: String = others.map(|other| format!(" {other}")).collect();
     write!(
         out,
-        "m={media} 9 {protocol} {payload_type}{rtx_word}\r\nc=IN IP4 0.0.0.0\r\na=mid:{}\r\na={direction}\r\n",
+        "m={media} 9 {protocol} {payload_type}{others}\r\nc=IN IP4 0.0.0.0\r\na=mid:{}\r\na={direction}\r\n",
         section.mid
     )?;
     if let Some(id) = section.transport_cc {
@@ -292,6 +306,12 @@ fn write_section(out: &mut String, section: &Section) -> std::fmt::Result {
         write!(
             out,
             "a=rtpmap:{payload_type} opus/48000/2\r\na=fmtp:{payload_type} minptime=10;useinbandfec=1\r\n"
+        )?;
+    }
+    if let Some(red) = red {
+        write!(
+            out,
+            "a=rtpmap:{red} red/48000/2\r\na=fmtp:{red} {payload_type}/{payload_type}\r\n"
         )?;
     }
     match rtx {
@@ -325,6 +345,8 @@ mod tests {
             "a=sendonly",
             "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
             "a=rtpmap:111 opus/48000/2",
+            "a=rtpmap:63 red/48000/2",
+            "a=fmtp:63 111/111",
             "a=ice-ufrag:Tk7m",
             "a=ice-pwd:0123456789abcdefghijklmn",
             "a=fingerprint:sha-256 0a:0b",
@@ -370,6 +392,8 @@ mod tests {
             summary,
             [(4_900, None, 111, None), (5_000, Some(5_001), 102, Some(103))]
         );
+        let reds: Vec<_> = read.sections.iter().map(Section::red).collect();
+        assert_eq!(reds, [Some(63), None, None]);
         assert_eq!(streams[0].rtp_header_extensions[0].id, 3);
         assert!(streams[1].rtp_header_extensions.is_empty());
     }
@@ -381,7 +405,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+                "m=audio 9 UDP/TLS/RTP/SAVPF 111 63",
                 "m=video 9 UDP/TLS/RTP/SAVPF 102 103",
                 "m=video 0 UDP/TLS/RTP/SAVPF 0"
             ]

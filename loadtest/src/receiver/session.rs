@@ -15,6 +15,7 @@ use webrtc::peer_connection::RTCPeerConnectionState as State;
 
 use super::ice::{Ice, is_stun};
 use super::keys::{Dtls, Keys, Passport};
+use super::red;
 use super::reports::{Clear, Reports};
 use super::sdp::{Credentials, Description};
 use crate::attend::meter::Arrival;
@@ -33,6 +34,8 @@ pub(super) struct Session {
     streams: HashMap<u32, StreamInfo>,
     /// SSRCs of what is sent again.
     repeats: HashSet<u32>,
+    /// The payload type of sound that says again what was said before.
+    red: Option<u8>,
     /// The id of the transport's numbers in packets.
     transport_id: Option<u16>,
     /// Of packets that are not opened.
@@ -65,6 +68,7 @@ impl Session {
             chain: Box::new(meters.chain().build()),
             streams: HashMap::new(),
             repeats: HashSet::new(),
+            red: None,
             transport_id: None,
             reports: Reports::new(now),
             asks: Vec::new(),
@@ -90,6 +94,7 @@ impl Session {
                 self.chain.bind_remote_stream(info);
             }
         }
+        self.red = theirs.sections.iter().find_map(super::sdp::Section::red);
         self.repeats = streams.values().filter_map(|info| info.ssrc_rtx).collect();
         let extension = |info: &StreamInfo| info.rtp_header_extensions.first().map(|it| it.id);
         self.transport_id = streams.values().find_map(extension);
@@ -218,9 +223,12 @@ impl Session {
             }
             let Some(keys) = &mut self.keys else { return };
             let opened = keys.opener.decrypt_rtp(datagram);
-            let Ok(packet) = opened.and_then(|it| rtp::Packet::unmarshal(&mut it.freeze())) else {
+            let Ok(mut packet) = opened.and_then(|it| rtp::Packet::unmarshal(&mut it.freeze())) else {
                 return self.meters.unopened();
             };
+            if self.red == Some(packet.header.payload_type) {
+                self.unfold(now, &mut packet);
+            }
             Packet::Rtp(packet)
         };
         self.hear(now);
@@ -232,6 +240,27 @@ impl Session {
         // The chain refuses nothing.
         let _ = self.chain.handle_read(came);
         while self.chain.poll_read().is_some() {}
+    }
+
+    /// Takes out of a packet what it says again of those before it.
+    fn unfold(&self, now: Instant, packet: &mut rtp::Packet) {
+        let Some((earlier, primary)) = red::read(&packet.payload) else {
+            return self.meters.unopened();
+        };
+        packet.payload = primary;
+        let header = &packet.header;
+        for (block, back) in earlier.iter().rev().zip(1..) {
+            let arrival = Arrival {
+                // They are the ones just before it.
+                sequence: header.sequence_number.wrapping_sub(back),
+                timestamp: header.timestamp.wrapping_sub(block.offset),
+                marker: false,
+                key: false,
+                bytes: block.bytes,
+                repair: true,
+            };
+            self.meters.said_again(now, header.ssrc, arrival);
+        }
     }
 
     /// Counts a packet by what is in clear; `false` when it has to be opened: what is sent again says inside what it repeats.

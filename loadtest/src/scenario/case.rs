@@ -145,6 +145,8 @@ mod tests {
             "flaky_4g",
             "cut_30s",
             "fall_400k",
+            "lossy_10",
+            "lossy_narrow",
             "nat_rebind",
             "churn",
             "flood_50k",

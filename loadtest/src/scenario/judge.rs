@@ -22,6 +22,12 @@ pub struct Expect {
     pub frozen_p95_ms: Option<f64>,
     /// Every classroom shows at least so many pictures a second on the average, its streams together.
     pub frames_per_second: Option<f64>,
+    /// Of 100 packets of sound every classroom has at least so many in time, as they were sent or repaired.
+    pub audio_whole_percent: Option<f64>,
+    /// Of 100 frames of its pictures every classroom shows at least so many.
+    pub video_rate_percent: Option<f64>,
+    /// Every classroom's pictures have at least so many kbit/s on the average: they are of the layer that its line carries.
+    pub video_kbps: Option<f64>,
     /// No classroom joins anew more often.
     pub rejoins: Option<f64>,
     /// Of 100 returns of classrooms that left 95 show a picture within so many ms.
@@ -77,8 +83,9 @@ fn back_after(changes: Option<(f64, f64)>, samples: &[Sample]) -> f64 {
 #[must_use]
 pub fn judge(expect: &Expect, report: &Report, changes: Option<(f64, f64)>) -> Vec<Verdict> {
     let most = |of: fn(&Classroom) -> f64| report.classrooms.iter().map(of).fold(0.0, f64::max);
-    let frames = |one: &Classroom| float(one.total.frames) / report.seconds.max(0.001);
-    let fewest = report.classrooms.iter().map(frames).fold(f64::INFINITY, f64::min);
+    let seconds = report.seconds.max(0.001);
+    let least =
+        |of: &dyn Fn(&Classroom) -> f64| report.classrooms.iter().map(of).fold(f64::INFINITY, f64::min);
     let without = u32::try_from(report.without_media).unwrap_or(u32::MAX);
     let summary = &report.summary;
     let at_most = [
@@ -116,7 +123,28 @@ pub fn judge(expect: &Expect, report: &Report, changes: Option<(f64, f64)>) -> V
             back_after(changes, &report.timeline),
         ),
     ];
-    let at_least = [("frames per second", expect.frames_per_second, fewest)];
+    let at_least = [
+        (
+            "frames per second",
+            expect.frames_per_second,
+            least(&|one| float(one.total.frames) / seconds),
+        ),
+        (
+            "audio whole (%)",
+            expect.audio_whole_percent,
+            least(&Classroom::audio_whole_percent),
+        ),
+        (
+            "video rate (%)",
+            expect.video_rate_percent,
+            least(&Classroom::video_rate_percent),
+        ),
+        (
+            "video (kbit/s)",
+            expect.video_kbps,
+            least(&|one| float(one.video_bytes()) * 8.0 / 1_000.0 / seconds),
+        ),
+    ];
     let verdict = |(what, bound, was): (_, Option<f64>, f64), met: fn(f64, f64) -> bool| {
         let bound = bound?;
         Some(Verdict {
@@ -182,7 +210,7 @@ pub fn judge_flood(expect: &Expect, floods: &[Flooded]) -> Vec<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attend::report::Counters;
+    use crate::attend::report::{Counters, Stream};
     use crate::attend::run::Via;
     use std::time::Duration;
 
@@ -221,6 +249,41 @@ mod tests {
                 ("frames per second", 20.0, true),
             ]
         );
+    }
+
+    #[test]
+    fn sound_and_pictures_are_judged_where_they_are_worst() {
+        let mut report = report();
+        let stream = |kind, counters| Stream { kind, counters };
+        let sound = |repaired, lost| Counters {
+            packets: 900,
+            repaired,
+            lost,
+            ..Counters::default()
+        };
+        let pictures = |frames, bytes| Counters {
+            frames,
+            bytes,
+            due_frames: 250,
+            ..Counters::default()
+        };
+        report.classrooms[0].streams = vec![
+            stream("audio", sound(90, 10)),
+            stream("video", pictures(250, 2_000_000)),
+        ];
+        report.classrooms[1].streams = vec![
+            stream("audio", sound(100, 0)),
+            stream("video", pictures(200, 1_000_000)),
+        ];
+        let expect = Expect {
+            audio_whole_percent: Some(99.0),
+            video_rate_percent: Some(90.0),
+            video_kbps: Some(800.0),
+            ..Default::default()
+        };
+        let verdicts = judge(&expect, &report, None);
+        let met: Vec<_> = verdicts.iter().skip(1).map(|one| (one.was, one.met)).collect();
+        assert_eq!(met, [(99.0, true), (80.0, false), (800.0, true)]);
     }
 
     #[test]

@@ -16,15 +16,23 @@ use tokio::sync::mpsc;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
+use crate::footage::layers::RIDS;
 use crate::media::h264;
 use crate::media::rtp_clock::{RtpClock, ntp};
 use crate::peer::codecs;
+use crate::teach::names::Layer;
 use crate::teach::schedule::{Due, Schedule, Track};
 
 /// Payload of a packet; with SRTP, UDP and IP it stays under 1,280 bytes.
 const PAYLOAD_MAX: usize = 1_150;
 /// How often a sender report goes out.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Distinct by construction: what is below the random part tells section, layer and retransmission apart.
+fn fresh_ssrc(section: usize, layer: u32) -> u32 {
+    let section = u32::try_from(section).unwrap_or(u32::MAX) & 0x1f;
+    rand::random::<u32>() & !0xff | section << 3 | layer << 1
+}
 
 /// Counters over all connections.
 #[derive(Debug, Default)]
@@ -37,7 +45,13 @@ pub struct Sent {
 
 /// One stream that is sent.
 struct Stream {
+    /// What its section sends: itself, or it and the other layers.
     track: Arc<TrackLocalStaticRTP>,
+    section: usize,
+    /// Its name, where there are layers.
+    rid: Option<&'static str>,
+    /// The other end does not want it.
+    unwanted: bool,
     clock: RtpClock,
     ssrc: u32,
     payload_type: u8,
@@ -45,6 +59,11 @@ struct Stream {
     packets: u32,
     octets: u32,
     video: bool,
+}
+
+/// What a stream is sent again by.
+fn repeats(ssrc: u32) -> u32 {
+    ssrc | 1
 }
 
 /// A publication: the streams of a schedule, on one connection.
@@ -59,12 +78,14 @@ impl Publication {
     /// Makes a stream for each track of the schedule, with fresh SSRCs.
     #[must_use]
     pub fn new(schedule: Schedule, sent: Arc<Sent>) -> Self {
-        let streams = schedule
-            .tracks()
-            .iter()
-            .zip(1..)
-            .map(|(track, number)| Stream::new(matches!(track, Track::Video(_)), number))
-            .collect();
+        let mut streams = Vec::new();
+        for (section, tracks) in schedule.sections().iter().enumerate() {
+            let is_video = |track: &Track| matches!(track, Track::Video(_));
+            let video = schedule.tracks()[tracks.clone()].iter().any(is_video);
+            let numbers = tracks.clone().zip(1..).map(|(_, number)| number);
+            let ssrcs: Vec<u32> = numbers.map(|layer| fresh_ssrc(section, layer)).collect();
+            streams.extend(Stream::of_section(section, video, &ssrcs));
+        }
         let cname = format!("{:016x}", rand::random::<u64>());
         Self {
             schedule,
@@ -74,11 +95,36 @@ impl Publication {
         }
     }
 
-    /// The tracks to add to the connection, in order.
+    /// The tracks to add to the connection: one for each media section, in order.
     pub fn tracks(&self) -> impl Iterator<Item = Arc<dyn TrackLocal>> {
+        let first = |stream: &&Stream| stream.rid.is_none_or(|rid| rid == RIDS[0]);
         self.streams
             .iter()
+            .filter(first)
             .map(|stream| Arc::clone(&stream.track) as Arc<dyn TrackLocal>)
+    }
+
+    /// The layers of what is sent in several. Sections are called by their numbers.
+    #[must_use]
+    pub fn layers(&self) -> Vec<Layer> {
+        let layer = |stream: &Stream| {
+            Some(Layer {
+                ssrc: stream.ssrc,
+                ssrc_rtx: repeats(stream.ssrc),
+                mid: stream.section.to_string(),
+                rid: stream.rid?,
+            })
+        };
+        self.streams.iter().filter_map(layer).collect()
+    }
+
+    /// Only these layers are wanted of what is sent in several; of none of them the first is sent all the same (RFC 8853 §5.3.2).
+    pub fn want(&mut self, wanted: impl Fn(&str) -> bool) {
+        let any = RIDS.into_iter().any(&wanted);
+        for stream in &mut self.streams {
+            let sent = |rid| if any { wanted(rid) } else { rid == RIDS[0] };
+            stream.unwanted = stream.rid.is_some_and(|rid| !sent(rid));
+        }
     }
 
     /// Sends until the footage ends, beginning now. `requests` are SSRCs a keyframe is wanted of.
@@ -113,6 +159,9 @@ impl Publication {
 
     async fn send(&mut self, due: Due) -> webrtc::error::Result<()> {
         let stream = &mut self.streams[due.track];
+        if stream.unwanted {
+            return Ok(());
+        }
         let payloads = if stream.video {
             h264::packetize(&due.parts, PAYLOAD_MAX)
         } else {
@@ -163,32 +212,38 @@ impl Publication {
 }
 
 impl Stream {
-    fn new(video: bool, number: u32) -> Self {
+    /// The streams of a section: one, or its layers.
+    fn of_section(section: usize, video: bool, ssrcs: &[u32]) -> Vec<Self> {
         let kind = if video {
             RtpCodecKind::Video
         } else {
             RtpCodecKind::Audio
         };
-        // Distinct by construction: the two lowest bits tell stream from retransmission.
-        let ssrc = rand::random::<u32>() & !0xff | number << 1;
         let label = if video { "video" } else { "audio" };
-        let track = TrackLocalStaticRTP::new(MediaStreamTrack::new(
+        let rid = |layer: usize| RIDS.get(layer).copied().filter(|_| ssrcs.len() > 1);
+        let layers = ssrcs.iter().enumerate();
+        let encodings = layers.map(|(layer, ssrc)| codecs::encoding(kind, *ssrc, repeats(*ssrc), rid(layer)));
+        let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
             "tongke-loadtest".to_owned(),
-            format!("{label}-{number}"),
+            format!("{label}-{section}"),
             label.to_owned(),
             kind,
-            vec![codecs::encoding(kind, ssrc, ssrc | 1)],
-        ));
-        Self {
-            track: Arc::new(track),
+            encodings.collect(),
+        )));
+        let stream = |(layer, ssrc): (usize, &u32)| Self {
+            track: Arc::clone(&track),
+            section,
+            rid: rid(layer),
+            unwanted: false,
             clock: RtpClock::new(if video { 90_000 } else { 48_000 }, rand::random()),
-            ssrc,
+            ssrc: *ssrc,
             payload_type: if video { codecs::H264 } else { codecs::OPUS },
             sequence: rand::random(),
             packets: 0,
             octets: 0,
             video,
-        }
+        };
+        ssrcs.iter().enumerate().map(stream).collect()
     }
 
     fn packet(&mut self, timestamp: u32, marker: bool, payload: Bytes) -> rtp::Packet {
@@ -209,5 +264,69 @@ impl Stream {
             },
             payload,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::clip::{Clip, Frame, Video};
+
+    fn publication() -> Publication {
+        let frame = Frame {
+            at: Duration::ZERO,
+            key: true,
+            nals: vec![Bytes::from_static(&[0x65])],
+        };
+        let video = Video {
+            frames: vec![frame],
+            profile_level_id: [66, 192, 31],
+            width: 1_280,
+            height: 720,
+            end: Duration::from_millis(40),
+        };
+        let layered = Clip {
+            video: Some(video.clone()),
+            smaller: vec![video.clone(), video.clone()],
+            audio: None,
+        };
+        let plain = Clip {
+            video: Some(video),
+            ..Clip::default()
+        };
+        let schedule = Schedule::new(&[layered, plain], true, Duration::ZERO);
+        Publication::new(schedule, Arc::default())
+    }
+
+    fn sent(publication: &Publication) -> Vec<Option<&str>> {
+        let wanted = publication.streams.iter().filter(|stream| !stream.unwanted);
+        wanted.map(|stream| stream.rid).collect()
+    }
+
+    #[test]
+    fn a_section_has_a_track_and_its_layers_have_names() {
+        let publication = publication();
+        assert_eq!(publication.tracks().count(), 2);
+        let names: Vec<_> = publication
+            .layers()
+            .into_iter()
+            .map(|layer| (layer.mid, layer.rid))
+            .collect();
+        assert_eq!(names, RIDS.map(|rid| ("0".to_owned(), rid)));
+        let mut ssrcs: Vec<u32> = publication.streams.iter().map(|stream| stream.ssrc).collect();
+        ssrcs.extend(ssrcs.clone().into_iter().map(repeats));
+        ssrcs.sort_unstable();
+        ssrcs.dedup();
+        assert_eq!(ssrcs.len(), 8);
+    }
+
+    #[test]
+    fn layers_that_are_not_wanted_are_not_sent() {
+        let mut publication = publication();
+        assert_eq!(sent(&publication), [Some("f"), Some("h"), Some("q"), None]);
+        publication.want(|rid| rid != "h");
+        assert_eq!(sent(&publication), [Some("f"), Some("q"), None]);
+        publication.want(|_| false);
+        assert_eq!(sent(&publication), [Some("f"), None]);
     }
 }

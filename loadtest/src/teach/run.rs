@@ -14,6 +14,7 @@ use crate::peer::{Peer, lost};
 use crate::progress::Progress;
 use crate::server::Server;
 use crate::teach::feedback::{self, Heard};
+use crate::teach::names;
 use crate::teach::publish::{Publication, Sent};
 use crate::teach::schedule::Schedule;
 use crate::whip::{Direction, Endpoint, WhipError};
@@ -163,15 +164,22 @@ impl Teacher<'_> {
     /// One connection, from its offer to its end.
     async fn connect(&self, ended: &mut tokio::sync::watch::Receiver<bool>) -> anyhow::Result<End> {
         let (registry, mut requests) = feedback::chain(Arc::clone(&self.heard));
-        let mut peer = self.setup.peer(registry).await?;
         let from = self.began.get().map_or(Duration::ZERO, Instant::elapsed);
         let schedule = Schedule::new(&self.plan.clips, self.plan.looping, from);
         let mut publication = Publication::new(schedule, Arc::clone(&self.sent));
+        let registry = names::chain(registry, publication.layers());
+        let mut peer = self.setup.publisher(registry).await?;
         for track in publication.tracks() {
             peer.send(track).await?;
         }
         let offer = peer.offer().await?;
+        anyhow::ensure!(
+            are_numbered(&offer),
+            "the offer's sections are not called by their numbers"
+        );
         let session = self.endpoint.post(offer).await?;
+        let answered = layers_of(&session.answer);
+        publication.want(|rid| answered.contains(&rid));
         peer.accept(self.setup.lead(&session.answer).await?)
             .await
             .context("the server's answer is unusable")?;
@@ -239,5 +247,35 @@ impl Teacher<'_> {
                 ),
             );
         }
+    }
+}
+
+/// Whether the sections of an offer are called by their numbers, as their packets call them.
+fn are_numbered(offer: &str) -> bool {
+    let mut mids = offer.lines().filter_map(|line| line.strip_prefix("a=mid:"));
+    (0_u32..)
+        .zip(mids.by_ref())
+        .all(|(number, mid)| mid.trim_end().parse() == Ok(number))
+}
+
+/// The layers an answer wants (`a=simulcast:recv f;h`, RFC 8853); those behind a `~` it has no use for now.
+fn layers_of(answer: &str) -> Vec<&str> {
+    let lists = answer.lines().filter_map(|line| {
+        let words = line.trim_end().strip_prefix("a=simulcast:")?;
+        let mut words = words.split(' ').skip_while(|word| *word != "recv");
+        words.nth(1)
+    });
+    lists.flat_map(|list| list.split([';', ','])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layers_of_an_answer_are_found() {
+        let answer = "m=video 9 X 102\r\na=rid:f recv\r\na=simulcast:recv f;~h;q\r\nm=video 9 X 102\r\n";
+        assert_eq!(layers_of(answer), ["f", "~h", "q"]);
+        assert!(layers_of("m=video 9 X 102\r\na=simulcast:send f;h\r\n").is_empty());
     }
 }

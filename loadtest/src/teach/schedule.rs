@@ -2,6 +2,7 @@
 //!
 //! All times are since the start of the publication.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,6 +81,8 @@ struct Cursor {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     tracks: Vec<Track>,
+    /// The tracks of each media section: the layers of a picture are in one, largest first.
+    sections: Vec<Range<usize>>,
     cursors: Vec<Cursor>,
     length: Duration,
     looping: bool,
@@ -88,7 +91,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The tracks of some clips, which begin together: first sound, then pictures, in the order of the clips.
+    /// The tracks of some clips, which begin together: first sound, then pictures, in the order of the clips. The layers of a picture
+    /// are tracks of their own.
     ///
     /// `from` is where in the clip to begin; a looping schedule never ends.
     #[must_use]
@@ -96,12 +100,20 @@ impl Schedule {
         let sounds = clips
             .iter()
             .filter_map(|clip| clip.audio.clone())
-            .map(Track::Audio);
-        let pictures = clips
-            .iter()
-            .filter_map(|clip| clip.video.clone())
-            .map(Track::Video);
-        let tracks: Vec<Track> = sounds.chain(pictures).filter(|track| track.len() > 0).collect();
+            .map(|sound| vec![Track::Audio(sound)]);
+        let pictures = clips.iter().map(|clip| {
+            let layers = clip.video.iter().chain(&clip.smaller);
+            layers.cloned().map(Track::Video).collect::<Vec<Track>>()
+        });
+        let (mut tracks, mut sections) = (Vec::new(), Vec::new());
+        for mut section in sounds.chain(pictures) {
+            section.retain(|track| track.len() > 0);
+            let begin = tracks.len();
+            tracks.append(&mut section);
+            if tracks.len() > begin {
+                sections.push(begin..tracks.len());
+            }
+        }
         let length = clips
             .iter()
             .map(Clip::end)
@@ -116,6 +128,7 @@ impl Schedule {
         let mut schedule = Self {
             cursors: vec![Cursor::default(); tracks.len()],
             tracks,
+            sections,
             length,
             looping,
             offset,
@@ -128,6 +141,12 @@ impl Schedule {
     #[must_use]
     pub fn tracks(&self) -> &[Track] {
         &self.tracks
+    }
+
+    /// Which tracks are in each media section: one, or the layers of a picture from the largest on.
+    #[must_use]
+    pub fn sections(&self) -> &[Range<usize>] {
+        &self.sections
     }
 
     /// When something is to be sent next; `None` when all is sent.
@@ -296,6 +315,7 @@ mod tests {
                 height: 720,
                 end: 2_000 * MS,
             }),
+            smaller: Vec::new(),
             audio: Some(Audio {
                 packets: (0..100)
                     .map(|index| AudioPacket {
@@ -336,6 +356,25 @@ mod tests {
                 .all(|(&(index, at), n)| index == n % 50 && at == u128::from(n) * 40)
         );
         assert_eq!(schedule.next_due(), Some(6_000 * MS));
+    }
+
+    #[test]
+    fn layers_of_a_picture_play_in_step_and_answer_for_themselves() {
+        let mut clip = clip();
+        clip.smaller = vec![clip.video.clone().expect("pictures")];
+        let mut schedule = Schedule::new(&[clip], true, Duration::ZERO);
+        assert_eq!(schedule.sections(), [0..1, 1..3]);
+        let mut sent = [0; 3];
+        while let Some(due) = schedule.take(399 * MS) {
+            sent[due.track] += 1;
+        }
+        assert_eq!(sent, [20, 10, 10]);
+        schedule.keyframe_wanted(2, 400 * MS);
+        let due = schedule.take(400 * MS).expect("a keyframe");
+        assert_eq!((due.track, index(&due)), (2, 25));
+        let due = std::iter::from_fn(|| schedule.take(400 * MS));
+        let large: Vec<u32> = due.filter(|due| due.track == 1).map(|due| index(&due)).collect();
+        assert_eq!(large, [10], "the other layer goes on");
     }
 
     #[test]

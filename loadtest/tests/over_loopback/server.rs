@@ -46,6 +46,7 @@ pub(crate) fn clip() -> Clip {
             height: 720,
             end,
         }),
+        smaller: Vec::new(),
         audio: Some(Audio {
             packets: (0..100)
                 .map(|index| AudioPacket {
@@ -152,7 +153,7 @@ async fn whip(
     }
     assert_eq!(lesson, "demo");
     let meters = Meters::default();
-    let engine = codecs::engine().expect("known codecs");
+    let engine = codecs::publishing().expect("known codecs");
     let mut peer = Peer::new(&app.identity, &[LOOPBACK], meters.chain(), engine)
         .await
         .expect("a free port");

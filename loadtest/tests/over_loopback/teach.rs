@@ -5,6 +5,7 @@ use crate::server;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use loadtest::attend::receive::Meters;
 use loadtest::progress::Progress;
 use loadtest::server::Server;
 use loadtest::teach::run::{Teaching, teach};
@@ -45,6 +46,35 @@ async fn footage_arrives_whole_and_the_session_is_ended() {
     let teacher = seen.teacher.lock().expect("nobody panicked");
     let meters = teacher[0].lock();
     assert_eq!(meters.len(), 2, "one stream of each kind");
+    assert!(meters.values().all(|meter| meter.counts.lost == 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_layers_of_a_camera_arrive_under_their_names() {
+    let (server, seen) = server::server().await;
+    let mut plan = plan(server);
+    let camera = plan.clips[0].video.clone().expect("pictures");
+    plan.clips[0].smaller = vec![camera.clone(), camera];
+    let progress = Progress::new(true, true);
+    let all = async {
+        let shown = || {
+            let teacher = seen.teacher.lock().expect("nobody panicked");
+            let shown = |meters: &Meters| {
+                let meters = meters.lock();
+                meters.values().filter(|meter| meter.counts.frames >= 30).count()
+            };
+            teacher.last().map_or(0, shown)
+        };
+        while shown() < 4 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let taught = tokio::time::timeout(PATIENCE, teach(&plan, &progress, all));
+    let taught = taught.await.expect("in time").expect("taught");
+    assert_eq!(taught.reconnects, 0);
+    let teacher = seen.teacher.lock().expect("nobody panicked");
+    let meters = teacher[0].lock();
+    assert_eq!(meters.values().filter(|meter| meter.is_video()).count(), 3);
     assert!(meters.values().all(|meter| meter.counts.lost == 0));
 }
 

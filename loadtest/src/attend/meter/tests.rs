@@ -160,3 +160,40 @@ fn sound_has_a_frame_per_packet() {
     assert_eq!(meter.counts.frames, 50);
     assert!(!meter.wants_key(now));
 }
+
+#[test]
+fn sound_that_is_said_again_is_not_lost() {
+    let mut meter = Meter::new(false);
+    let (start, step) = (Instant::now(), Duration::from_millis(20));
+    let sound = |sequence: u16| Arrival {
+        sequence,
+        timestamp: u32::from(sequence) * 960,
+        marker: false,
+        key: false,
+        bytes: 100,
+        repair: false,
+    };
+    for sequence in 10..100_u16 {
+        // One in ten is lost, and of twenty two in a row: each says the one before again.
+        if matches!(sequence % 20, 7 | 17 | 18) {
+            continue;
+        }
+        let now = start + step * u32::from(sequence);
+        meter.said_again(now, sound(sequence - 1));
+        meter.arrive(now, sound(sequence));
+    }
+    meter.end(start + step * 100);
+    let counts = &meter.counts;
+    assert_eq!((counts.packets, counts.repaired, counts.lost), (76, 9, 5));
+    assert_eq!((counts.duplicates, counts.frames), (0, 85));
+}
+
+#[test]
+fn frames_that_were_due_are_those_of_the_whole_time() {
+    let mut source = Source::new();
+    source.send((0..150).chain(180..300));
+    // Ten frames never came, in whose time nothing did.
+    source.meter.end(source.now + Duration::from_millis(400));
+    let counts = &source.meter.counts;
+    assert_eq!((counts.due_frames, counts.frames), (100, 90));
+}
