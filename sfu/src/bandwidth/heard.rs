@@ -44,8 +44,13 @@ impl Bandwidth {
         for packet in self.history.range(first, run) {
             if packet.fate == Fate::Unknown {
                 packet.fate = Fate::Missing;
-                self.loss.told(*packet, packet.at_us(now_us), true);
-                self.prober.missing(packet.probe);
+                if packet.is_padding() {
+                    self.blind.missing();
+                }
+                if !packet.is_padding() || !self.blind.is() {
+                    self.loss.told(*packet, packet.at_us(now_us), true);
+                }
+                self.prober.missing(packet.probe());
             }
         }
     }
@@ -65,9 +70,12 @@ impl Bandwidth {
             self.back(now_us, before);
         }
         self.arriving.arrived(arrival_us, u32::from(packet.bytes));
-        if packet.probe != 0 {
+        if packet.is_padding() {
+            self.blind.arrived();
+        }
+        if packet.probe() != 0 {
             self.after_probe = true;
-            self.prober.arrived(packet.probe, arrival_us, packet.bytes);
+            self.prober.arrived(packet.probe(), arrival_us, packet.bytes);
         } else {
             if std::mem::take(&mut self.after_probe) {
                 self.delay.interrupted();
@@ -104,7 +112,8 @@ impl Bandwidth {
             self.control.restart(now_us, INITIAL as f64);
             self.prober.restart(now_us, now_us);
         }
-        if let Some(found) = self.prober.told(now_us, newest, self.loss.inherent()) {
+        let told = self.prober.told(now_us, newest, self.loss.inherent());
+        if let Some(found) = told.filter(|_| !self.blind.is()) {
             self.found(now_us, found);
         }
         let verdict = self.loss.close(now_us, self.delay.queued());
@@ -123,7 +132,14 @@ impl Bandwidth {
                     .overuse(now_us, arriving, self.delay.queue_ms(), round_trip);
                 self.lowered(now_us, before);
             }
-            Usage::Normal if !self.delay.queued() => self.control.grow(now_us, arriving, round_trip),
+            Usage::Normal if !self.delay.queued() => {
+                // Else only what is in use proves that more would be.
+                let used = arriving.map(|rate| match self.blind.rises(now_us) {
+                    true => rate.max(self.control.estimate().min(self.want)),
+                    false => rate,
+                });
+                self.control.grow(now_us, used, round_trip);
+            }
             _ => self.control.grow(now_us, None, round_trip),
         }
         self.top = self.top.max(self.control.estimate());
@@ -166,6 +182,7 @@ impl Bandwidth {
         let Some(before) = before else {
             return;
         };
+        self.blind.lowered(now_us);
         if self.control.estimate() < COLLAPSE * self.top.max(before) {
             self.top = self.control.estimate();
             self.prober.restart(now_us, now_us + CALM_US);

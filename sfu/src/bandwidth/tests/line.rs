@@ -14,6 +14,8 @@ const TICK_US: u64 = 5_000;
 const PACKET: usize = 1_150;
 const FRAME_US: u64 = 40_000;
 const AUDIO_US: u64 = 20_000;
+/// Where the picture is given up a packet of padding calls.
+const CALL_US: u64 = 240_000;
 const AUDIO: usize = 120;
 const AUDIO_BPS: u64 = 48_000;
 
@@ -105,6 +107,8 @@ pub(super) struct World {
     pub(super) reports: bool,
     /// Nothing is sent, and nothing wanted.
     pub(super) silent: bool,
+    /// The viewer's feedback tells nothing of padding.
+    pub(super) blind: bool,
     pub(super) now_us: u64,
     /// Estimate at each 100 ms.
     pub(super) estimates: Vec<u64>,
@@ -147,6 +151,7 @@ impl World {
             source,
             reports: true,
             silent: false,
+            blind: false,
             now_us: 0,
             estimates: Vec::new(),
             arrived: Vec::new(),
@@ -217,7 +222,7 @@ impl World {
             return;
         }
         if self.now_us.is_multiple_of(AUDIO_US) {
-            self.send(AUDIO, None);
+            self.send(AUDIO);
         }
         if !self.now_us.is_multiple_of(FRAME_US) {
             return;
@@ -241,9 +246,12 @@ impl World {
             bytes = bytes * self.random.random_range(70..130) / 100;
         }
         self.layer = rate;
+        if rate == 0 && self.now_us.is_multiple_of(CALL_US) {
+            self.pad(300, None);
+        }
         while bytes > 0 {
             let packet = bytes.min(PACKET);
-            self.send(packet + 40, None);
+            self.send(packet + 40);
             bytes -= packet;
         }
     }
@@ -263,7 +271,7 @@ impl World {
         let (id, mut left, done) = (probe.id, due.saturating_sub(*sent), due == probe.bytes);
         while left > 0 {
             let packet = left.clamp(60, 1_000);
-            self.send(packet, Some(id));
+            self.pad(packet, Some(id));
             left = left.saturating_sub(packet);
         }
         if done {
@@ -271,11 +279,20 @@ impl World {
         }
     }
 
-    fn send(&mut self, bytes: usize, probe: Option<ProbeId>) {
+    fn send(&mut self, bytes: usize) {
+        let number = self.bandwidth.sent(self.now(), bytes, None);
+        self.leave(bytes, number, false);
+    }
+
+    fn pad(&mut self, bytes: usize, probe: Option<ProbeId>) {
+        let number = self.bandwidth.padded(self.now(), bytes, probe);
+        self.leave(bytes, number, true);
+    }
+
+    fn leave(&mut self, bytes: usize, number: u16, is_padding: bool) {
         if let Some(padding) = &mut self.padding {
             padding.sent += bytes;
         }
-        let number = self.bandwidth.sent(self.now(), bytes, probe);
         let Some(left_us) = self.enqueue(bytes) else {
             return;
         };
@@ -285,7 +302,7 @@ impl World {
         let jitter_us = self.random.random_range(0..=self.line.jitter_ms * 1_000);
         let at_us = (left_us + self.line.delay_ms * 1_000 + jitter_us).max(self.last_arrival_us);
         self.last_arrival_us = at_us;
-        let bytes = if probe.is_some() { 0 } else { bytes };
+        let bytes = if is_padding { 0 } else { bytes };
         self.on_way.push_back(Arrival { at_us, number, bytes });
     }
 
@@ -302,7 +319,9 @@ impl World {
     fn receive(&mut self) {
         while let Some(arrival) = self.on_way.pop_front_if(|arrival| arrival.at_us <= self.now_us) {
             self.media += arrival.bytes;
-            self.viewer.received(arrival.at_us, arrival.number);
+            if arrival.bytes > 0 || !self.blind {
+                self.viewer.received(arrival.at_us, arrival.number);
+            }
         }
         if self.viewer.due_us <= self.now_us
             && let Some(fci) = self.viewer.feedback()

@@ -233,3 +233,40 @@ fn memory_is_bounded_and_silence_costs_nothing() {
         assert!(audio.memory <= 4 * 1024, "{}", audio.memory);
     });
 }
+
+#[test]
+fn a_player_that_tells_nothing_of_padding_gets_its_picture_back() {
+    each_seed(|| {
+        let mut world = World::new(line(3_000), LAYERS, WANT);
+        world.blind = true;
+        world.run(10.0).line.bits_per_second = 100_000;
+        world.run(15.0);
+        within(&world, (15.0, 25.0), 100_000, (0.0, 3.0));
+        world.line.bits_per_second = 3_000_000;
+        world.run(90.0);
+        let back = world.reaches(25.0, 400_000);
+        assert!(back.is_some_and(|seconds| seconds < 30.0), "{back:?}");
+        let best = world.reaches(25.0, 1_600_000);
+        assert!(best.is_some_and(|seconds| seconds < 60.0), "{best:?}");
+        assert!(world.media(100.0, 115.0) > 1_400_000);
+    });
+}
+
+#[test]
+fn a_narrow_line_to_such_a_player_is_tried_seldom() {
+    each_seed(|| {
+        let mut world = World::new(line(150), LAYERS, WANT);
+        world.blind = true;
+        world.run(300.0);
+        // The least picture takes twice what there is.
+        let tried = world.estimates[600..]
+            .iter()
+            .filter(|estimate| **estimate > 300_000)
+            .count();
+        assert!(
+            tried < 240 * 10 / 15,
+            "{tried} tenths of a second: {:?}",
+            world.estimates
+        );
+    });
+}
