@@ -85,8 +85,12 @@ pub struct Client {
 impl Client {
     /// One with these transports, and no connection yet.
     pub fn new(engine: SocketAddr, udp: bool, tcp: bool) -> Self {
+        // A path that answers nothing is given up after two seconds and not after half a minute.
+        let mut config = Rtc::builder();
+        config.set_max_stun_rto(Duration::from_millis(250));
+        config.set_max_stun_retransmits(6);
         let mut client = Self {
-            rtc: Rtc::builder().build(Instant::now()),
+            rtc: config.build(Instant::now()),
             udp: None,
             tcp: None,
             engine,
