@@ -10,6 +10,7 @@ import type { Devices, LocalSource } from "./devices";
 import { type DelayedHealth, HealthMonitor, sampleOf } from "./health-monitor";
 import { LevelMeter } from "./level-meter";
 import { type Encodings, MediaSession } from "./media-session";
+import { Playout } from "./playout";
 import { type LineMemory, Relays } from "./relays";
 import { afterChange, fromWelcome, type RoomView, teacherOf } from "./room-state";
 import { SignalConnection } from "./signal-connection";
@@ -75,6 +76,7 @@ export class LiveSession {
   readonly #health = new HealthMonitor();
   readonly #relays: Relays;
   readonly #decodes: DecodeBudget | null;
+  readonly #playout = new Playout();
   readonly #undo: (() => void)[] = [];
   #watch: WatchRule[];
   #meter: { track: MediaStreamTrack; meter: LevelMeter } | null = null;
@@ -163,6 +165,9 @@ export class LiveSession {
     });
     this.health.set(report);
     this.connection.send({ type: "report", report });
+    const { on, microphoneOpen, muted } = this.publishing.get();
+    this.#playout.sample(this.#options.clock.now(), report, on && microphoneOpen && !muted);
+    this.media.hold(this.#playout.holdMs);
   }
 
   /** Leaves the lesson; devices stay as they are. */

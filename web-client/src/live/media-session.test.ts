@@ -9,7 +9,7 @@ class FakeTransceiver {
   readonly mid: string;
   direction = "recvonly";
   currentDirection: string | null = null;
-  readonly receiver: { track: { id: string } };
+  readonly receiver: { track: { id: string }; jitterBufferTarget: number | null };
   readonly parameters: { encodings: RTCRtpEncodingParameters[]; degradationPreference?: string } = { encodings: [{}] };
   readonly sender = {
     track: null as unknown,
@@ -23,7 +23,7 @@ class FakeTransceiver {
 
   constructor(mid: string) {
     this.mid = mid;
-    this.receiver = { track: { id: `track-${mid}` } };
+    this.receiver = { track: { id: `track-${mid}` }, jitterBufferTarget: null };
   }
 }
 
@@ -115,6 +115,17 @@ it("answers an offer, sends by source and receives by track", async () => {
   expect(own?.parameters.encodings[0]?.maxBitrate).toBe(TEACHER_ENCODINGS.camera.maxBitrate);
   expect(theirs?.direction).toBe("recvonly");
   expect(session.remote.get().get("t1")).toMatchObject({ peer: "teacher", source: "camera", media: { id: "track-1" } });
+});
+
+it("holds back what comes, also by the connection after", async () => {
+  const held = (): (number | null)[] => newest().transceivers.map(({ receiver }) => receiver.jitterBufferTarget);
+  await session.offer(offer(1, [receive("1", "t1")], true));
+  session.hold(300);
+  expect(held()).toEqual([300]);
+  await session.offer(offer(2, [receive("1", "t1"), receive("2", "t2")], true));
+  expect(held()).toEqual([300, 300]);
+  session.hold(null);
+  expect(held()).toEqual([null, null]);
 });
 
 it("sends layers where the server asks for them, each smaller than the one before", async () => {

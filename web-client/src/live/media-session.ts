@@ -77,6 +77,7 @@ export class MediaSession {
   /** Layers of each source that nobody takes, by their names. */
   #paused = new Map<Source, ReadonlySet<string>>();
   #sections: Section[] = [];
+  #holdMs: number | null = null;
   #queue: Promise<void> = Promise.resolve();
   #latest = -1;
   #closed = false;
@@ -103,6 +104,12 @@ export class MediaSession {
   pauseLayers(source: Source, names: readonly string[]): void {
     this.#paused.set(source, new Set(names));
     void this.#enqueue(() => this.#fillSenders());
+  }
+
+  /** Holds back what comes by so many ms before it is played; null leaves it to the browser. */
+  hold(ms: number | null): void {
+    this.#holdMs = ms;
+    this.#holdBack();
   }
 
   /** Carries out an offer and sends the answer. Offers are carried out one after another; an overtaken one is skipped. */
@@ -240,6 +247,15 @@ export class MediaSession {
     await sender.setParameters(parameters).catch(() => undefined);
   }
 
+  #holdBack(): void {
+    for (const { receiver } of this.#connection?.getTransceivers() ?? []) {
+      // Older browsers do not know it.
+      const held = receiver as { jitterBufferTarget?: number | null };
+      if (held.jitterBufferTarget !== undefined && held.jitterBufferTarget !== this.#holdMs)
+        held.jitterBufferTarget = this.#holdMs;
+    }
+  }
+
   #collect(connection: RTCPeerConnection): void {
     const byMid = new Map(connection.getTransceivers().map((transceiver) => [transceiver.mid, transceiver]));
     const remote = new Map<string, RemoteTrack>();
@@ -252,6 +268,7 @@ export class MediaSession {
       remote.set(section.track, same ? before : entry);
     }
     this.remote.set(remote);
+    this.#holdBack();
   }
 
   #drop(): void {
