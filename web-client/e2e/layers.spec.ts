@@ -1,6 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
 import { Line } from "./support/line";
 import { goLive, leave, openClassroom } from "./support/people";
+import { longestFreeze, watchReception } from "./support/reception";
 import { hears, picture, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
 
@@ -20,30 +21,6 @@ test.afterEach(async ({ browser }) => {
 
 /** No freeze is longer, however busy the machine; sfu/tests/weak_lines.rs has the exact bound. */
 const LONGEST_FREEZE_S = 1.5;
-
-/** Watches the freezes of the largest picture from now on; what is returned tells the longest so far, in seconds. */
-async function watchFreezes(page: Page): Promise<() => Promise<number>> {
-  await page.evaluate(() => {
-    const seen = new Map<unknown, { count: number; frozen: number }>();
-    const watched = window as unknown as { longestFreeze: number };
-    watched.longestFreeze = 0;
-    const look = async () => {
-      for (const connection of window.peerConnections) {
-        if (connection.connectionState === "closed") continue;
-        for (const entry of (await connection.getStats()).values() as Iterable<Record<string, unknown>>) {
-          if (entry["type"] !== "inbound-rtp" || entry["kind"] !== "video") continue;
-          const now = { count: Number(entry["freezeCount"] ?? 0), frozen: Number(entry["totalFreezesDuration"] ?? 0) };
-          const before = seen.get(entry["id"]) ?? now;
-          seen.set(entry["id"], now);
-          const each = (now.frozen - before.frozen) / Math.max(1, now.count - before.count);
-          watched.longestFreeze = Math.max(watched.longestFreeze, each);
-        }
-      }
-    };
-    setInterval(() => void look(), 200);
-  });
-  return () => page.evaluate(() => (window as unknown as { longestFreeze: number }).longestFreeze);
-}
 
 /** Heights of the layers the teacher's browser sends. */
 function layers(page: Page): Promise<number[]> {
@@ -72,7 +49,7 @@ test("a line that gets narrow has a smaller picture without a break, and the lar
   await until("the classroom gets the large picture", async () => (await picture(page)).height === 720);
   // The classroom and the recorder take the large picture; the least one stays for a line that falls.
   await until("the layer nobody takes is paused", async () => String(await layers(teacher)) === "180,720");
-  const longest = await watchFreezes(page);
+  const received = await watchReception(page);
 
   const before = await picture(page);
   line.narrow(400_000);
@@ -96,7 +73,7 @@ test("a line that gets narrow has a smaller picture without a break, and the lar
   const frozen = Math.round((after.frozen - before.frozen) * 1000);
   console.log(`narrow: ${after.freezes - before.freezes} freezes of ${frozen} ms in all; large again after ${back} ms`);
   expect(back).toBeLessThan(10_000);
-  expect(await longest()).toBeLessThan(LONGEST_FREEZE_S);
+  expect(longestFreeze(await received())).toBeLessThan(LONGEST_FREEZE_S);
   line.close();
 });
 

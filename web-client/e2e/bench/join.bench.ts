@@ -1,5 +1,6 @@
-import { type Page, test } from "@playwright/test";
-import { goLive, openClassroom } from "../support/people";
+import { type Browser, type Page, test } from "@playwright/test";
+import { ImpairedLine } from "../support/impaired";
+import { goLive, leave, openClassroom } from "../support/people";
 import { seesMotion } from "../support/seen";
 import { Server, until } from "../support/server";
 
@@ -49,24 +50,45 @@ function say(what: string, times: number[]): void {
 test("join to first picture", async ({ browser }) => {
   const server = await Server.start();
   try {
-    const lesson = await server.openLesson();
-    const [room] = await server.pairingCodes(lesson);
-    await goLive(browser, server);
-    const page = await openClassroom(browser, server.url, room?.code ?? "", async (page) => {
-      await page.addInitScript(noteJoining);
-    });
-    await seesMotion(page.locator(".lesson-camera video"), "the teacher");
-    const joins = [];
-    for (let count = 0; count < JOINS; count++) joins.push(await join(page));
-    say(
-      "from opening the page",
-      joins.map(({ page }) => page),
-    );
-    say(
-      "from asking for the seat",
-      joins.map(({ seat }) => seat),
-    );
+    await measure(browser, server, server.url);
   } finally {
-    await server.remove();
+    await leave(browser, server);
   }
 });
+
+test("join to first picture over a line that loses 10 %, with 100 ms of round trip", async ({ browser }) => {
+  test.setTimeout(JOINS * 20_000);
+  const server = await Server.start({ TONGKE_MEDIA_THREADS: "1" });
+  const line = await ImpairedLine.open(server, "[[step]]\nloss = 0.1\ndelay_ms = 50\n", 1);
+  try {
+    await measure(browser, server, line.url, (page) => line.use(page));
+  } finally {
+    await leave(browser, server);
+    await line.close();
+  }
+});
+
+async function measure(
+  browser: Browser,
+  server: Server,
+  url: string,
+  prepare?: (page: Page) => Promise<void>,
+): Promise<void> {
+  const [room] = await server.pairingCodes(await server.openLesson());
+  await goLive(browser, server);
+  const page = await openClassroom(browser, url, room?.code ?? "", async (page) => {
+    await prepare?.(page);
+    await page.addInitScript(noteJoining);
+  });
+  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  const joins = [];
+  for (let count = 0; count < JOINS; count++) joins.push(await join(page));
+  say(
+    "from opening the page",
+    joins.map(({ page }) => page),
+  );
+  say(
+    "from asking for the seat",
+    joins.map(({ seat }) => seat),
+  );
+}

@@ -11,6 +11,21 @@ const HEADERS = 28;
 /** The engine's threads each have a port; so many are relayed. */
 const MEDIA_PORTS = 8;
 
+/** Sends a page's media to other ports: the UDP candidates of every offer get them in place of their own, the TCP ones are taken out. */
+export async function lead(page: Page, ports: (readonly [from: number, to: number])[]): Promise<void> {
+  await page.addInitScript((mapped) => {
+    const prototype = RTCPeerConnection.prototype as unknown as {
+      setRemoteDescription: (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
+    };
+    const original = prototype.setRemoteDescription;
+    prototype.setRemoteDescription = function (description) {
+      let sdp = (description.sdp ?? "").replace(/^a=candidate:\S+ \d+ tcp .*\r\n/gm, "");
+      for (const [from, to] of mapped) sdp = sdp.replaceAll(` ${from} typ `, ` ${to} typ `);
+      return original.call(this, { ...description, sdp });
+    };
+  }, ports);
+}
+
 /**
  * A line between one browser and the server that can be cut: TCP for pages and signalling, UDP for media. While it is cut
  * nothing passes and nothing is refused, as when somebody pulls the plug of a switch.
@@ -50,20 +65,12 @@ export class Line {
     return `http://localhost:${this.#port}`;
   }
 
-  /** Sends the page's media through the line: the UDP candidates of every offer get the relay's ports, the TCP ones are taken out. */
+  /** Sends the page's media through the line. */
   async use(page: Page): Promise<void> {
-    const ports = this.#udp.map((relay, thread) => [this.#server.mediaPort + thread, relay.port] as const);
-    await page.addInitScript((mapped) => {
-      const prototype = RTCPeerConnection.prototype as unknown as {
-        setRemoteDescription: (this: RTCPeerConnection, description: RTCSessionDescriptionInit) => Promise<void>;
-      };
-      const original = prototype.setRemoteDescription;
-      prototype.setRemoteDescription = function (description) {
-        let sdp = (description.sdp ?? "").replace(/^a=candidate:\S+ \d+ tcp .*\r\n/gm, "");
-        for (const [from, to] of mapped) sdp = sdp.replaceAll(` ${from} typ `, ` ${to} typ `);
-        return original.call(this, { ...description, sdp });
-      };
-    }, ports);
+    await lead(
+      page,
+      this.#udp.map((relay, thread) => [this.#server.mediaPort + thread, relay.port] as const),
+    );
   }
 
   /** From now on so many bit/s of media pass to the browser, as on a line with a short queue; null is without bound. */

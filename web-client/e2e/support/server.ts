@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { request } from "@playwright/test";
 import type { ClassroomDetail, Lessons, Recordings } from "../../src/api/client";
 
-const BIN = process.env["TONGKE_BIN"] ?? join(import.meta.dirname, "../../../target/debug/tongke");
+/** The server, beside which lie the other programs. */
+export const BIN = process.env["TONGKE_BIN"] ?? join(import.meta.dirname, "../../../target/debug/tongke");
 const PATIENCE_MS = 60_000;
 const STOP_MS = 30_000;
 
