@@ -1,10 +1,12 @@
-//! `tongke-fuzz SECONDS [TARGET…]`: feeds the targets with changes of their corpus. A find is written to the current folder and named.
+//! `tongke-fuzz SECONDS [TARGET…]`: feeds each target for so many seconds of CPU, whatever else the machine does, with changes of its
+//! corpus. A find is written to the current folder and named.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use fuzz::{Changes, TARGETS, Target, corpus};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Inputs between two looks at the clock.
 const ROUND: usize = 256;
@@ -35,8 +37,8 @@ fn feed(target: &Target, time: Duration) -> anyhow::Result<()> {
         .collect();
     let seed = rand::random();
     let mut changes = Changes::new(seed, target.longest);
-    let (begin, mut inputs) = (Instant::now(), 0_u64);
-    while begin.elapsed() < time {
+    let (begin, mut inputs) = (used(), 0_u64);
+    while used().saturating_sub(begin) < time {
         for _ in 0..ROUND {
             let input = changes.next(&corpus);
             inputs += 1;
@@ -49,6 +51,13 @@ fn feed(target: &Target, time: Duration) -> anyhow::Result<()> {
     }
     say(target, inputs);
     Ok(())
+}
+
+/// CPU this thread used so far.
+fn used() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime)
+        .try_into()
+        .unwrap_or_default()
 }
 
 #[expect(clippy::print_stdout, reason = "what the command has to say")]
