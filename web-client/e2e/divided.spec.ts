@@ -1,7 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
-import { Line } from "./support/line";
-import { goLive, leave, openClassroom } from "./support/people";
-import { picture, seesMotion } from "./support/seen";
+import { classroomOnLine } from "./support/line";
+import { goLive, leave } from "./support/people";
+import { picture } from "./support/seen";
 import { Server, until } from "./support/server";
 
 // A camera as VP9 with three spatial layers under one SSRC (L3T3_KEY), as a browser without an encoder for H264 could send it.
@@ -43,11 +43,8 @@ async function divide(page: Page): Promise<void> {
 }
 
 test("each classroom gets the layer of a divided stream that its line carries", async ({ browser }) => {
-  const line = await Line.open(server);
   await goLive(browser, server, divide);
-  const [room] = await server.pairingCodes(await server.openLesson());
-  const page = await openClassroom(browser, line.url, room?.code ?? "", (made) => line.use(made));
-  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  const { line, page } = await classroomOnLine(browser, server);
   await until("the classroom gets the large picture", async () => (await picture(page)).height === 720);
 
   line.narrow(300_000);

@@ -1,6 +1,6 @@
 import { expect, type Page, test } from "@playwright/test";
-import { Line } from "./support/line";
-import { goLive, leave, openClassroom } from "./support/people";
+import { classroomOnLine } from "./support/line";
+import { goLive, leave } from "./support/people";
 import { longestFreeze, watchReception } from "./support/reception";
 import { hears, picture, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
@@ -39,10 +39,7 @@ function layers(page: Page): Promise<number[]> {
 test("a line that gets narrow has a smaller picture without a break, and the large one when it is wide again", async ({
   browser,
 }) => {
-  const line = await Line.open(server);
-  const [room] = await server.pairingCodes(await server.openLesson());
-  const page = await openClassroom(browser, line.url, room?.code ?? "", (made) => line.use(made));
-  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  const { line, page } = await classroomOnLine(browser, server);
   await until("the teacher sends three layers", async () => (await layers(teacher)).length === 3);
   const sent = await layers(teacher);
   expect(sent).toEqual([180, 360, 720]);
@@ -78,10 +75,7 @@ test("a line that gets narrow has a smaller picture without a break, and the lar
 });
 
 test("a line for nothing but sound has sound, says so, and has pictures again by itself", async ({ browser }) => {
-  const line = await Line.open(server);
-  const [room] = await server.pairingCodes(await server.openLesson());
-  const page = await openClassroom(browser, line.url, room?.code ?? "", (made) => line.use(made));
-  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  const { line, page } = await classroomOnLine(browser, server);
   line.narrow(70_000);
   await expect(page.locator(".lesson-status")).toContainText("线路太窄", { timeout: 30_000 });
   await hears(page, "the teacher");

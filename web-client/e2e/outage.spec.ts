@@ -1,5 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
-import { Line } from "./support/line";
+import { classroomOnLine, Line } from "./support/line";
 import { goLive, leave, openClassroom, openPage, signIn } from "./support/people";
 import { hears, seesMotion } from "./support/seen";
 import { Server, until } from "./support/server";
@@ -20,11 +20,8 @@ test.afterEach(async ({ browser }) => {
 });
 
 test("a classroom whose line is cut for 30 s says so, and is back without a click", async ({ browser }) => {
-  const line = await Line.open(server);
-  const [room] = await server.pairingCodes(await server.openLesson());
-  const page = await openClassroom(browser, line.url, room?.code ?? "", (made) => line.use(made));
+  const { line, page, name } = await classroomOnLine(browser, server);
   const picture = page.locator(".lesson-camera video");
-  await seesMotion(picture, "the teacher");
   await hears(page, "the teacher");
   line.cut();
   const cutAt = Date.now();
@@ -32,7 +29,7 @@ test("a classroom whose line is cut for 30 s says so, and is back without a clic
   await expect(page.locator(".lesson")).toHaveAttribute("data-dimmed", "yes");
   // Never black: the last picture stays below the words.
   await expect(page.locator(".lesson-camera")).toBeVisible();
-  await expect(teacher.locator(".tile", { hasText: room?.name ?? "" }).locator(".mark")).toContainText("已断开");
+  await expect(teacher.locator(".tile", { hasText: name }).locator(".mark")).toContainText("已断开");
   await until("30 s have passed", () => Promise.resolve(Date.now() - cutAt >= OUTAGE_MS), OUTAGE_MS + 5_000);
   line.mend();
   const mendedAt = Date.now();
@@ -40,7 +37,7 @@ test("a classroom whose line is cut for 30 s says so, and is back without a clic
   await seesMotion(picture, "the teacher after the outage");
   console.log(`media back ${Date.now() - mendedAt} ms after the line's return`);
   await hears(page, "the teacher after the outage");
-  await expect(teacher.locator(".tile", { hasText: room?.name ?? "" }).locator(".mark")).toHaveText(/正常/);
+  await expect(teacher.locator(".tile", { hasText: name }).locator(".mark")).toHaveText(/正常/);
   line.close();
 });
 

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
+import { oneBehind, ways } from "./support/firewall";
 import { pictured } from "./support/look";
-import { goLive, leave, openClassroom } from "./support/people";
-import { hears, seesMotion } from "./support/seen";
+import { goLive, leave } from "./support/people";
 import { Server, until } from "./support/server";
 
 let server: Server;
@@ -29,42 +29,13 @@ async function withoutUdp(page: Page): Promise<void> {
   });
 }
 
-/** What the selected pairs of candidates of a page run over. */
-async function transports(page: Page): Promise<string[]> {
-  return page.evaluate(async () => {
-    const found = new Set<string>();
-    for (const connection of window.peerConnections) {
-      if (connection.connectionState !== "connected") continue;
-      const stats = (await connection.getStats()) as unknown as Map<string, Record<string, unknown>>;
-      for (const entry of stats.values()) {
-        if (entry["type"] !== "transport") continue;
-        const pair = stats.get(String(entry["selectedCandidatePairId"]));
-        const candidate = stats.get(String(pair?.["localCandidateId"]));
-        found.add(String(candidate?.["protocol"]));
-      }
-    }
-    return [...found];
-  });
-}
-
 test("a school whose firewall eats UDP has its lesson, and others have theirs by UDP", async ({ browser }) => {
   const teacher = await goLive(browser, server, withoutUdp);
-  const codes = await server.pairingCodes(await server.openLesson());
-  const [shut, open] = codes as [{ name: string; code: string }, { name: string; code: string }];
-  const behind = await openClassroom(browser, server.url, shut.code, withoutUdp);
-  const other = await openClassroom(browser, server.url, open.code);
-  for (const page of [behind, other]) {
-    await seesMotion(page.locator(".lesson-camera video"), "the teacher");
-    await hears(page, "the teacher");
-  }
-  const tile = (name: string) => teacher.locator(".tile", { hasText: name });
-  for (const { name } of [shut, open]) {
-    await seesMotion(tile(name).locator("video"), `the tile of ${name}`);
-    await expect(tile(name).locator(".mark")).toHaveText(/正常/);
-  }
-  await expect(tile(shut.name).locator(".tile-way")).toHaveText("走 TCP");
-  await expect(tile(open.name).locator(".tile-way")).toHaveCount(0);
+  const { behind, other } = await oneBehind(withoutUdp, browser, server, server.url, teacher);
+  const way = (name: string) => teacher.locator(".tile", { hasText: name }).locator(".tile-way");
+  await expect(way(behind.name)).toHaveText("走 TCP");
+  await expect(way(other.name)).toHaveCount(0);
   await pictured(teacher, "live-tcp");
-  for (const page of [teacher, behind]) expect(await transports(page)).toEqual(["tcp"]);
-  await until("UDP is chosen", async () => (await transports(other)).join() === "udp");
+  for (const page of [teacher, behind.page]) expect(await ways(page)).toEqual([expect.stringMatching(/ tcp$/)]);
+  await until("UDP is chosen", async () => (await ways(other.page)).join().endsWith(" udp"));
 });

@@ -1,8 +1,8 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { type Browser, chromium, expect, type Page, test } from "@playwright/test";
 import { CHROMIUM, FLAGS } from "./playwright.config";
-import { goLive, leave, openClassroom, openPage } from "./support/people";
-import { hears, seesMotion } from "./support/seen";
+import { oneBehind, ways } from "./support/firewall";
+import { goLive, leave, openPage } from "./support/people";
 import { freeTcp, Server, until } from "./support/server";
 
 let server: Server;
@@ -39,24 +39,6 @@ async function onlyHttps(page: Page): Promise<void> {
   });
 }
 
-/** How the selected pairs of a page leave it. */
-async function ways(page: Page): Promise<string[]> {
-  return page.evaluate(async () => {
-    const found = new Set<string>();
-    for (const connection of window.peerConnections) {
-      if (connection.connectionState !== "connected") continue;
-      const stats = (await connection.getStats()) as unknown as Map<string, Record<string, unknown>>;
-      for (const entry of stats.values()) {
-        if (entry["type"] !== "transport") continue;
-        const pair = stats.get(String(entry["selectedCandidatePairId"]));
-        const candidate = stats.get(String(pair?.["localCandidateId"]));
-        found.add(`${String(candidate?.["candidateType"])} ${String(candidate?.["relayProtocol"])}`);
-      }
-    }
-    return [...found];
-  });
-}
-
 test("a school that lets nothing but HTTPS through has its lesson, by TLS on that port", async () => {
   const said: string[] = [];
   const listened = async (page: Page): Promise<void> => {
@@ -64,21 +46,9 @@ test("a school that lets nothing but HTTPS through has its lesson, by TLS on tha
     page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => void said.push(String(payload))));
   };
   const teacher = await goLive(trusting, secure, listened);
-  const codes = await server.pairingCodes(await server.openLesson());
-  const [shut, open] = codes as [{ name: string; code: string }, { name: string; code: string }];
-  const behind = await openClassroom(trusting, secure.url, shut.code, onlyHttps);
-  const other = await openClassroom(trusting, secure.url, open.code);
-  for (const page of [behind, other]) {
-    await seesMotion(page.locator(".lesson-camera video"), "the teacher");
-    await hears(page, "the teacher");
-  }
-  const tile = (name: string) => teacher.locator(".tile", { hasText: name });
-  for (const { name } of [shut, open]) {
-    await seesMotion(tile(name).locator("video"), `the tile of ${name}`);
-    await expect(tile(name).locator(".mark")).toHaveText(/正常/);
-  }
-  for (const page of [teacher, behind]) expect(await ways(page)).toEqual(["relay tls"]);
-  await until("UDP is chosen where it passes", async () => (await ways(other)).join().startsWith("host"));
+  const { behind, other } = await oneBehind(onlyHttps, trusting, server, secure.url, teacher);
+  for (const page of [teacher, behind.page]) expect(await ways(page)).toEqual(["relay tls"]);
+  await until("UDP is chosen where it passes", async () => (await ways(other.page)).join().startsWith("host"));
   await until("the teacher is told of it", () =>
     Promise.resolve(said.some((text) => text.includes('"transport":"tls"'))),
   );

@@ -1,6 +1,8 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server as TcpServer, Socket } from "node:net";
-import type { Page } from "@playwright/test";
+import type { Browser, Page } from "@playwright/test";
+import { openClassroom } from "./people";
+import { seesMotion } from "./seen";
 import type { Server } from "./server";
 
 /** What a narrow line's queue holds; what comes beyond is lost. */
@@ -136,6 +138,18 @@ export class Line {
     near.pipe(far);
     far.pipe(near);
   }
+}
+
+/** The lesson's first classroom at the end of a line of its own, where it sees the teacher. */
+export async function classroomOnLine(
+  browser: Browser,
+  server: Server,
+): Promise<{ line: Line; page: Page; name: string }> {
+  const line = await Line.open(server);
+  const [room] = await server.pairingCodes(await server.openLesson());
+  const page = await openClassroom(browser, line.url, room?.code ?? "", (made) => line.use(made));
+  await seesMotion(page.locator(".lesson-camera video"), "the teacher");
+  return { line, page, name: room?.name ?? "" };
 }
 
 /** How long a packet of so many bytes takes, in ms; null when it is lost. */
