@@ -25,9 +25,7 @@ const LOSSY: (f32, f32) = (0.03, 0.015);
 const OFTEN: u64 = 400_000;
 /// Without any feedback for so long a viewer is taken for one that gives none.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Videos are sent at this share of what was decided on, or of the estimate where that is less, and always at the second share: a pacer is
-/// for keyframes, it does not choose layers. Where the estimate is more than that they are sent at the estimate and no faster: a keyframe
-/// that fills the line's queue is taken for a line that got narrow.
+/// Videos are sent at this share of the estimate, and of what was decided on: a pacer is for keyframes, it does not choose layers.
 const PACE_PERCENT: u64 = 150;
 const SENT_PERCENT: u64 = 125;
 /// Room beyond what is wanted that is still worth looking for.
@@ -107,7 +105,8 @@ impl Shard {
         let known = estimate.is_some() || budget.is_none();
         let mut settled = known && connection.starved.is_none();
         let sent = allocation::rate(wanted, decided) + sound;
-        connection.pace = estimate.map(|estimate| pace(estimate, sent));
+        connection.pace =
+            estimate.map(|estimate| (estimate * PACE_PERCENT / 100).max(sent * SENT_PERCENT / 100));
         let up = connection.phase == Phase::Up;
         for ((at, layer), wanted) in places.iter().zip(chosen).zip(wanted) {
             let Some((stream, id)) = self.connections[index].outgoing.get_mut(*at) else {
@@ -144,12 +143,6 @@ impl Shard {
             connection.allocate_at = (count > 0).then_some(again);
         }
     }
-}
-
-/// Bits per second that videos leave at.
-fn pace(estimate: u64, sent: u64) -> u64 {
-    let quick = estimate.min(sent) * PACE_PERCENT / 100;
-    quick.max(sent * SENT_PERCENT / 100).max(estimate)
 }
 
 /// What a viewer's line is taken to carry; `None` where nothing tells, because the viewer gives no feedback, whatever it agreed on.
@@ -204,25 +197,4 @@ fn sound(
             Some(comes * stream.percent() / 100)
         })
         .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_keyframe_leaves_quickly_but_not_above_what_the_line_is_known_to_carry() {
-        // (estimate, sent, pace), in kbit/s
-        let cases = [
-            (3_000, 1_700, 3_000),
-            (2_000, 1_700, 2_550),
-            (1_700, 1_700, 2_550),
-            (1_500, 1_700, 2_250),
-            (400, 1_700, 2_125),
-            (9_000, 200, 9_000),
-        ];
-        for (estimate, sent, expected) in cases {
-            assert_eq!(pace(estimate, sent), expected, "{estimate} {sent}");
-        }
-    }
 }
