@@ -3,7 +3,6 @@
 //! Google's congestion control (draft-ietf-rmcat-gcc-02) made for a sender that is no tap to be turned: the engine sends one layer or
 //! the next, so most of the time it sends less than the line carries, and only probes tell how much more would pass.
 
-mod blind;
 mod control;
 mod delay;
 mod feedback;
@@ -20,7 +19,6 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::probe::{Probe, ProbeId};
 
-use self::blind::Blind;
 use self::control::{Control, FLOOR};
 use self::delay::{Delay, Usage};
 use self::feedback::{FarClock, Feedback, Status};
@@ -68,7 +66,6 @@ pub(crate) struct Bandwidth {
     silence: Silence,
     control: Control,
     prober: Prober,
-    blind: Blind,
     want: f64,
     /// The most the estimate was since the search for more began.
     top: f64,
@@ -122,7 +119,6 @@ impl Bandwidth {
             loss: Loss::default(),
             control: Control::new(),
             prober: Prober::default(),
-            blind: Blind::default(),
             answered: false,
             told: None,
             after_probe: false,
@@ -147,13 +143,6 @@ impl Bandwidth {
 
     fn at_us(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.epoch).as_micros() as u64
-    }
-
-    /// A packet of padding alone leaves, for a probe or to call; as [`Self::sent`].
-    pub(crate) fn padded(&mut self, now: Instant, bytes: usize, probe: Option<ProbeId>) -> u16 {
-        let number = self.sent(now, bytes, probe);
-        self.history.mark_padding();
-        number
     }
 
     /// A packet of `bytes` (UDP payload) leaves; gives the transport-wide number to write into it. `probe` is set for padding
@@ -194,9 +183,6 @@ impl Bandwidth {
         if let Some(newest) = newest {
             self.told = self.told.max(Some(newest + 1));
             self.heard(now_us, newest);
-        }
-        if self.blind.is() {
-            self.prober.stop();
         }
         Ok(())
     }

@@ -413,7 +413,7 @@ impl Outgoing {
             timestamp: self.rewriter.last_timestamp(),
             ssrc,
             with_mid: true,
-            number: Some(bandwidth.padded(now, usize::from(PADDING) + OVERHEAD, probe)),
+            number: Some(bandwidth.sent(now, usize::from(PADDING) + OVERHEAD, probe)),
         };
         self.rtx_index += 1;
         let header_len = head.write(out, self, None);

@@ -44,13 +44,8 @@ impl Bandwidth {
         for packet in self.history.range(first, run) {
             if packet.fate == Fate::Unknown {
                 packet.fate = Fate::Missing;
-                if packet.is_padding() {
-                    self.blind.missing();
-                }
-                if !packet.is_padding() || !self.blind.is() {
-                    self.loss.told(*packet, packet.at_us(now_us), true);
-                }
-                self.prober.missing(packet.probe());
+                self.loss.told(*packet, packet.at_us(now_us), true);
+                self.prober.missing(packet.probe);
             }
         }
     }
@@ -70,12 +65,9 @@ impl Bandwidth {
             self.back(now_us, before);
         }
         self.arriving.arrived(arrival_us, u32::from(packet.bytes));
-        if packet.is_padding() {
-            self.blind.arrived();
-        }
-        if packet.probe() != 0 {
+        if packet.probe != 0 {
             self.after_probe = true;
-            self.prober.arrived(packet.probe(), arrival_us, packet.bytes);
+            self.prober.arrived(packet.probe, arrival_us, packet.bytes);
         } else {
             if std::mem::take(&mut self.after_probe) {
                 self.delay.interrupted();
@@ -112,8 +104,7 @@ impl Bandwidth {
             self.control.restart(now_us, INITIAL as f64);
             self.prober.restart(now_us, now_us);
         }
-        let told = self.prober.told(now_us, newest, self.loss.inherent());
-        if let Some(found) = told.filter(|_| !self.blind.is()) {
+        if let Some(found) = self.prober.told(now_us, newest, self.loss.inherent()) {
             self.found(now_us, found);
         }
         let verdict = self.loss.close(now_us, self.delay.queued());
@@ -132,14 +123,7 @@ impl Bandwidth {
                     .overuse(now_us, arriving, self.delay.queue_ms(), round_trip);
                 self.lowered(now_us, before);
             }
-            Usage::Normal if !self.delay.queued() => {
-                // Else only what is in use proves that more would be.
-                let used = arriving.map(|rate| match self.blind.rises(now_us) {
-                    true => rate.max(self.control.estimate().min(self.want)),
-                    false => rate,
-                });
-                self.control.grow(now_us, used, round_trip);
-            }
+            Usage::Normal if !self.delay.queued() => self.control.grow(now_us, arriving, round_trip),
             _ => self.control.grow(now_us, None, round_trip),
         }
         self.top = self.top.max(self.control.estimate());
@@ -182,7 +166,6 @@ impl Bandwidth {
         let Some(before) = before else {
             return;
         };
-        self.blind.lowered(now_us);
         if self.control.estimate() < COLLAPSE * self.top.max(before) {
             self.top = self.control.estimate();
             self.prober.restart(now_us, now_us + CALM_US);

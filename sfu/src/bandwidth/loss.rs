@@ -89,7 +89,7 @@ pub(super) enum Verdict {
 impl Loss {
     /// Feedback told of a packet for the first time.
     pub(super) fn told(&mut self, packet: Sent, sent_us: u64, lost: bool) {
-        if packet.probe() != 0 || sent_us < self.from_us {
+        if packet.probe != 0 || sent_us < self.from_us {
             return;
         }
         let window = &mut self.window;

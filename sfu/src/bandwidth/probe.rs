@@ -7,9 +7,9 @@ use std::time::Duration;
 pub(crate) struct ProbeId(u32);
 
 impl ProbeId {
-    /// What its packets are marked with in the history; never 0, and of 7 bits.
+    /// What its packets are marked with in the history; never 0.
     pub(super) fn mark(self) -> u8 {
-        (self.0 % 127) as u8 + 1
+        (self.0 % 255) as u8 + 1
     }
 }
 

@@ -24,24 +24,11 @@ pub(super) struct Sent {
     at_us: u32,
     pub(super) bytes: u16,
     pub(super) fate: Fate,
-    /// Which probe it counts for, 0 for none; and [`PADDING`].
-    probe: u8,
+    /// Which probe it counts for, 0 for none.
+    pub(super) probe: u8,
 }
 
-/// Marks a packet of padding alone.
-const PADDING: u8 = 0x80;
-
 impl Sent {
-    /// Which probe it counts for, 0 for none.
-    pub(super) fn probe(self) -> u8 {
-        self.probe & !PADDING
-    }
-
-    /// It is padding alone.
-    pub(super) fn is_padding(self) -> bool {
-        self.probe & PADDING != 0
-    }
-
     /// When it was sent, in µs; `now_us` is at most some minutes later.
     pub(super) fn at_us(self, now_us: u64) -> u64 {
         now_us - u64::from((now_us as u32).wrapping_sub(self.at_us))
@@ -82,13 +69,6 @@ impl History {
         });
         self.next += 1;
         self.next - 1
-    }
-
-    /// The packet remembered last is padding alone.
-    pub(super) fn mark_padding(&mut self) {
-        if let Some(last) = self.packets.back_mut() {
-            last.probe |= PADDING;
-        }
     }
 
     /// Makes room: of those that are too old, and of one if there are as many as may be.

@@ -14,8 +14,6 @@ const TICK_US: u64 = 5_000;
 const PACKET: usize = 1_150;
 const FRAME_US: u64 = 40_000;
 const AUDIO_US: u64 = 20_000;
-/// Where the picture is given up a packet of padding calls.
-const CALL_US: u64 = 240_000;
 const AUDIO: usize = 120;
 const AUDIO_BPS: u64 = 48_000;
 
@@ -107,8 +105,6 @@ pub(super) struct World {
     pub(super) reports: bool,
     /// Nothing is sent, and nothing wanted.
     pub(super) silent: bool,
-    /// The viewer's feedback tells nothing of padding.
-    pub(super) blind: bool,
     pub(super) now_us: u64,
     /// Estimate at each 100 ms.
     pub(super) estimates: Vec<u64>,
@@ -151,7 +147,6 @@ impl World {
             source,
             reports: true,
             silent: false,
-            blind: false,
             now_us: 0,
             estimates: Vec::new(),
             arrived: Vec::new(),
@@ -222,7 +217,7 @@ impl World {
             return;
         }
         if self.now_us.is_multiple_of(AUDIO_US) {
-            self.send(AUDIO);
+            self.send(AUDIO, None);
         }
         if !self.now_us.is_multiple_of(FRAME_US) {
             return;
@@ -246,12 +241,9 @@ impl World {
             bytes = bytes * self.random.random_range(70..130) / 100;
         }
         self.layer = rate;
-        if rate == 0 && self.now_us.is_multiple_of(CALL_US) {
-            self.pad(300, None);
-        }
         while bytes > 0 {
             let packet = bytes.min(PACKET);
-            self.send(packet + 40);
+            self.send(packet + 40, None);
             bytes -= packet;
         }
     }
@@ -271,7 +263,7 @@ impl World {
         let (id, mut left, done) = (probe.id, due.saturating_sub(*sent), due == probe.bytes);
         while left > 0 {
             let packet = left.clamp(60, 1_000);
-            self.pad(packet, Some(id));
+            self.send(packet, Some(id));
             left = left.saturating_sub(packet);
         }
         if done {
@@ -279,20 +271,11 @@ impl World {
         }
     }
 
-    fn send(&mut self, bytes: usize) {
-        let number = self.bandwidth.sent(self.now(), bytes, None);
-        self.leave(bytes, number, false);
-    }
-
-    fn pad(&mut self, bytes: usize, probe: Option<ProbeId>) {
-        let number = self.bandwidth.padded(self.now(), bytes, probe);
-        self.leave(bytes, number, true);
-    }
-
-    fn leave(&mut self, bytes: usize, number: u16, is_padding: bool) {
+    fn send(&mut self, bytes: usize, probe: Option<ProbeId>) {
         if let Some(padding) = &mut self.padding {
             padding.sent += bytes;
         }
+        let number = self.bandwidth.sent(self.now(), bytes, probe);
         let Some(left_us) = self.enqueue(bytes) else {
             return;
         };
@@ -302,7 +285,7 @@ impl World {
         let jitter_us = self.random.random_range(0..=self.line.jitter_ms * 1_000);
         let at_us = (left_us + self.line.delay_ms * 1_000 + jitter_us).max(self.last_arrival_us);
         self.last_arrival_us = at_us;
-        let bytes = if is_padding { 0 } else { bytes };
+        let bytes = if probe.is_some() { 0 } else { bytes };
         self.on_way.push_back(Arrival { at_us, number, bytes });
     }
 
@@ -319,9 +302,7 @@ impl World {
     fn receive(&mut self) {
         while let Some(arrival) = self.on_way.pop_front_if(|arrival| arrival.at_us <= self.now_us) {
             self.media += arrival.bytes;
-            if arrival.bytes > 0 || !self.blind {
-                self.viewer.received(arrival.at_us, arrival.number);
-            }
+            self.viewer.received(arrival.at_us, arrival.number);
         }
         if self.viewer.due_us <= self.now_us
             && let Some(fci) = self.viewer.feedback()
