@@ -43,6 +43,9 @@ const MOST_ROUND_TRIP_US: u64 = 500_000;
 /// After a decrease no probe for so long.
 const CALM_US: u64 = 1_000_000;
 
+/// A queue this long in ms, beside noise, is more than a frame makes.
+const QUEUE_MS: f64 = 40.0;
+
 /// REMB counts for this long.
 const REMB_AGE: Duration = Duration::from_secs(4);
 
@@ -292,6 +295,11 @@ impl Bandwidth {
             return self.loss.recent() as f32;
         }
         self.reported.loss.unwrap_or(0.0) as f32
+    }
+
+    /// Packets wait on the way, longer than behind a frame.
+    pub(crate) fn queued(&self) -> bool {
+        self.delay.queue_ms() > QUEUE_MS + 2.0 * self.delay.noise_ms()
     }
 
     /// How much the delay differs from burst to burst, in ms.

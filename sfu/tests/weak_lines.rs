@@ -2,23 +2,15 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use common::screen::Shown;
 use common::{Frame, KEYFRAME, LAYERS, Lesson, Line};
 use sfu::Event;
 
 fn layer(frame: &Frame) -> usize {
     let of = |bytes: usize| frame.bytes == bytes || frame.bytes == bytes * KEYFRAME;
     LAYERS.iter().position(|(_, bytes)| of(*bytes)).expect("a layer")
-}
-
-/// The longest time between two pictures that could be shown.
-fn longest_freeze(frames: &[&Frame]) -> Duration {
-    frames
-        .windows(2)
-        .map(|pair| pair[1].at - pair[0].at)
-        .max()
-        .unwrap_or(Duration::MAX)
 }
 
 fn classroom_on(lesson: &mut Lesson, line: Line) -> usize {
@@ -59,40 +51,51 @@ fn a_good_line_gets_the_best_layer_within_seconds() {
     });
 }
 
+/// Bytes of a frame of each layer (1,300, 440 and 140 kbit/s), and how many times as large a keyframe is: as of a talking teacher.
+const TALKING: ([usize; 3], usize) = ([6_500, 2_200, 700], 7);
+
+fn talking(frame: &Shown) -> usize {
+    let (sizes, larger) = TALKING;
+    let of = |bytes: usize| frame.bytes == bytes || frame.bytes == bytes * larger;
+    sizes.into_iter().position(of).expect("a layer")
+}
+
+/// The line falls for 10 s to `kbps`, which carry the layer `carried` with room for sound, so many ms into a frame or a feedback.
+fn falls_and_comes_back(seed: u64, phase: u64, kbps: u64, carried: usize) {
+    let mut lesson = Lesson::new(seed, 1);
+    lesson.frames = TALKING;
+    let (_, camera, microphone) = lesson.teacher_in_layers();
+    let classroom = lesson.client();
+    lesson.clients[classroom].packets = true;
+    let wish = common::watching(camera, microphone);
+    lesson.state(classroom, &wish, true).expect("an offer");
+    lesson.clients[classroom].line = GOOD;
+    lesson.all_connected();
+    lesson.run(Duration::from_millis(10_000 + phase));
+    lesson.forget();
+    let falls = lesson.now;
+    lesson.clients[classroom].line.rate_down = Some(kbps * 1_000);
+    lesson.run(Duration::from_secs(10));
+    let rises = lesson.now;
+    lesson.clients[classroom].line.rate_down = GOOD.rate_down;
+    lesson.run(Duration::from_secs(10));
+    let of = &lesson.clients[classroom];
+    let last = |until: Instant| of.screen.shown.iter().rfind(|frame| frame.at < until);
+    assert_eq!(last(rises).map(talking), Some(carried), "{kbps}");
+    assert_eq!(last(lesson.now).map(talking), Some(0), "back at the best in 10 s");
+    let freeze = of.screen.longest_freeze(falls, lesson.now);
+    assert!(freeze <= Duration::from_secs(1), "{kbps}: {freeze:?}");
+    // 20 s of 50 packets.
+    assert!(of.heard.len() >= 20 * 50 * 97 / 100, "{kbps}: {}", of.heard.len());
+}
+
 #[test]
 fn a_line_that_falls_and_comes_back_never_freezes_the_picture() {
-    each_seed(32, |seed| {
-        let mut lesson = Lesson::new(seed, 1);
-        let classroom = classroom_on(&mut lesson, GOOD);
-        lesson.run(Duration::from_secs(8));
-        lesson.forget();
-        lesson.run(Duration::from_secs(2));
-        lesson.clients[classroom].line.rate_down = Some(400_000);
-        lesson.run(Duration::from_secs(10));
-        let low = lesson.pictures(classroom).last().map(|frame| layer(frame));
-        assert_eq!(
-            low,
-            Some(2),
-            "140 kbit/s is what 400 kbit/s carry with room for sound"
-        );
-        lesson.clients[classroom].line.rate_down = Some(3_000_000);
-        lesson.run(Duration::from_secs(10));
-        let frames = lesson.pictures(classroom);
-        assert_eq!(
-            frames.last().map(|frame| layer(frame)),
-            Some(0),
-            "back at the best layer in 10 s"
-        );
-        let freeze = longest_freeze(&frames);
-        assert!(freeze <= Duration::from_secs(1), "{freeze:?}");
-        let sounds = lesson.sounds(classroom);
-        // 22 s of 50 packets.
-        assert!(
-            sounds.len() >= 22 * 50 * 98 / 100,
-            "{} packets of sound",
-            sounds.len()
-        );
-    });
+    for (kbps, carried) in [(250, 2), (400, 2), (800, 1)] {
+        for phase in (0..500).step_by(70) {
+            each_seed(32, |seed| falls_and_comes_back(seed, phase, kbps, carried));
+        }
+    }
 }
 
 #[test]
@@ -137,8 +140,8 @@ fn a_line_for_nothing_but_sound_has_sound() {
         lesson.forget();
         lesson.run(Duration::from_secs(10));
         let sounds = lesson.sounds(classroom);
-        // A probe that looks for the line's return may cost a few.
-        assert!(sounds.len() >= 480, "{} of 500 packets of sound", sounds.len());
+        // The least probe that looks for the line's return is longer than its queue: each costs a few.
+        assert!(sounds.len() >= 475, "{} of 500 packets of sound", sounds.len());
         assert!(lesson.pictures(classroom).len() <= 25, "the picture is given up");
         lesson.clients[classroom].line.rate_down = Some(3_000_000);
         lesson.run(Duration::from_secs(10));

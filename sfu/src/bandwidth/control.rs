@@ -99,6 +99,13 @@ impl Control {
         self.lower(now_us, target)
     }
 
+    /// The line carries `rate`, and behind a long queue at that: it got much narrower. Gives the estimate before if this lowers it.
+    pub(super) fn narrowed(&mut self, now_us: u64, rate: f64) -> Option<f64> {
+        self.capacity = Some(rate);
+        self.full(now_us, rate);
+        self.lower(now_us, DECREASE * rate)
+    }
+
     /// The line carries no more than `rate`. Gives the estimate before if this lowers it.
     pub(super) fn lower(&mut self, now_us: u64, rate: f64) -> Option<f64> {
         let before = self.estimate;

@@ -144,6 +144,11 @@ impl Delay {
         self.smooth_ms - self.shortest_ms.0.min(self.shortest_ms.1)
     }
 
+    /// The same of the last burst, as it was.
+    pub(super) fn late_ms(&self) -> f64 {
+        self.raw_ms - self.shortest_ms.0.min(self.shortest_ms.1)
+    }
+
     /// How much the delay differs from burst to burst.
     pub(super) fn noise_ms(&self) -> f64 {
         self.noise_ms

@@ -118,9 +118,15 @@ impl Bandwidth {
         let stands = self.delay.stands(now_us) && ours;
         match self.delay.usage() {
             usage if usage == Usage::Over || stands => {
-                let before = self
-                    .control
-                    .overuse(now_us, arriving, self.delay.queue_ms(), round_trip);
+                // Later decreases are small, and a short look would find ever less beside others who are quick to fill the queue.
+                let sudden = self.control.calm_us(now_us) > CALM_US;
+                let behind = self.arriving.behind(self.delay.late_ms()).filter(|_| sudden);
+                let before = match behind {
+                    Some(carried) => self.control.narrowed(now_us, carried / passing),
+                    None => self
+                        .control
+                        .overuse(now_us, arriving, self.delay.queue_ms(), round_trip),
+                };
                 self.lowered(now_us, before);
             }
             Usage::Normal if !self.delay.queued() => self.control.grow(now_us, arriving, round_trip),

@@ -6,8 +6,9 @@ const BUCKET_US: i64 = 50_000;
 /// Buckets kept; the newest is still filling.
 const BUCKETS: usize = 12;
 
-/// Least number of whole buckets a rate is told from.
+/// Least number of whole buckets a rate is told from; fewer do where all of them came from behind a queue.
 const LEAST: i64 = 4;
+const LEAST_BEHIND: i64 = 3;
 
 /// Bits per second that arrived over the last half second of the far clock.
 #[derive(Default)]
@@ -33,12 +34,23 @@ impl Throughput {
         self.span = Some((first, newest.max(bucket)));
     }
 
-    /// Bits per second, once enough is known.
+    /// Bits per second over all that is kept, once enough is known.
     pub(super) fn rate(&self) -> Option<f64> {
+        self.over(BUCKETS as i64 - 2, LEAST)
+    }
+
+    /// What the line carries, told from what came from behind a queue of so many ms: for so long it was never idle.
+    pub(super) fn behind(&self, queue_ms: f64) -> Option<f64> {
+        let buckets = ((queue_ms * 1e3) as i64 / BUCKET_US).min(BUCKETS as i64 - 2);
+        self.over(buckets, LEAST_BEHIND)
+    }
+
+    /// Over at most, and at least, so many whole buckets.
+    fn over(&self, most: i64, least: i64) -> Option<f64> {
         let (first, newest) = self.span?;
         // The first bucket began somewhere in the middle.
-        let whole = (newest - first - 1).min(BUCKETS as i64 - 2);
-        if whole < LEAST {
+        let whole = (newest - first - 1).min(most);
+        if whole < least {
             return None;
         }
         let bytes: u32 = (newest - whole..newest)
@@ -50,4 +62,24 @@ impl Throughput {
 
 fn slot(bucket: i64) -> usize {
     bucket.rem_euclid(BUCKETS as i64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_from_behind_a_queue_tells_what_the_line_carries_now() {
+        let mut arriving = Throughput::default();
+        // 3 Mbit/s, then 400 kbit/s since 200 ms.
+        for ms in 0..1_000 {
+            arriving.arrived(ms * 1_000, if ms < 800 { 375 } else { 50 });
+        }
+        arriving.arrived(1_000_000, 50);
+        let told = |rate: Option<f64>| rate.expect("enough is known") as u64 / 1_000;
+        assert_eq!(told(arriving.rate()), 1_960);
+        assert_eq!(arriving.behind(100.0), None, "too short to tell");
+        assert_eq!(told(arriving.behind(200.0)), 400);
+        assert_eq!(told(arriving.behind(4_000.0)), 1_960);
+    }
 }

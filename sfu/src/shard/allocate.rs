@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Videos are sent at this share of the estimate, and of what was decided on: a pacer is for keyframes, it does not choose layers.
 const PACE_PERCENT: u64 = 150;
 const SENT_PERCENT: u64 = 125;
+/// And at this share of the estimate behind a queue: nothing comes later for it while there is one, and a full one loses packets.
+const DRAIN_PERCENT: u64 = 80;
 /// Room beyond what is wanted that is still worth looking for.
 const APPETITE_PERCENT: u64 = 130;
 /// See [`keep_pictures`].
@@ -96,8 +98,7 @@ impl Shard {
         let known = estimate.is_some() || budget.is_none();
         let mut settled = known && connection.starved.is_none();
         let sent = allocation::rate(wanted, decided) + sound;
-        connection.pace =
-            estimate.map(|estimate| (estimate * PACE_PERCENT / 100).max(sent * SENT_PERCENT / 100));
+        connection.pace = estimate.map(|estimate| pace(estimate, sent, connection.bandwidth.queued()));
         let up = connection.phase == Phase::Up;
         for ((at, layer), wanted) in places.iter().zip(chosen).zip(wanted) {
             let Some((stream, id)) = self.connections[index].outgoing.get_mut(*at) else {
@@ -134,6 +135,14 @@ impl Shard {
             connection.allocate_at = (count > 0).then_some(again);
         }
     }
+}
+
+/// Bits per second that pictures leave at.
+fn pace(estimate: u64, sent: u64, queued: bool) -> u64 {
+    if queued {
+        return estimate * DRAIN_PERCENT / 100;
+    }
+    (estimate * PACE_PERCENT / 100).max(sent * SENT_PERCENT / 100)
 }
 
 /// What a viewer's line is taken to carry; `None` where nothing tells, because the viewer gives no feedback, whatever it agreed on.

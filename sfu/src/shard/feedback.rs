@@ -42,6 +42,7 @@ impl Shard {
         connection.bytes_received += datagram.len() as u64;
         let mut wishes = Wishes::default();
         let bandwidth = &mut connection.bandwidth;
+        let before = bandwidth.estimate();
         let (mut told, mut malformed) = (false, false);
         let result = read::each(&datagram[..len], |item| match item {
             Item::Sender(info) => wishes.clocks.push((info.ssrc, info.ntp, info.rtp)),
@@ -63,7 +64,7 @@ impl Shard {
         }
         self.valid(now, index, path, out);
         if told {
-            self.line_changed(now, index);
+            self.line_changed(now, index, before);
         }
         for (ssrc, ntp, rtp) in wishes.clocks {
             self.clock(now, index, ssrc, ntp, rtp, out);
@@ -185,14 +186,20 @@ impl Shard {
         let Some(track) = by_track.get(id).and_then(|at| tracks.get(*at)) else {
             return;
         };
+        let carried = bandwidth.estimate().unwrap_or(u64::MAX);
         for sequence in sequences {
             scratch.clear();
             let packet = stream.original(*sequence).and_then(|original| {
                 let layer = track.layers.get(usize::from(original.layer))?;
-                layer.history.get(original.generation, original.index)
+                // Of a layer that its line does not carry, and that it is not to have any more, a packet would only delay the next.
+                let left = stream.target() != Some(original.layer) && track.divided.is_none();
+                if left && layer.rate.bits_per_second(now) > carried {
+                    return Some(Err(NoRepair::TooMuch));
+                }
+                layer.history.get(original.generation, original.index).map(Ok)
             });
             let result = packet
-                .ok_or(NoRepair::Gone)
+                .unwrap_or(Err(NoRepair::Gone))
                 .and_then(|packet| stream.repair(scratch, &keys.sealer, bandwidth, packet, now));
             match result {
                 Ok(()) => {

@@ -132,10 +132,14 @@ impl Shard {
         buffer.bytes.len()
     }
 
-    /// Something new is known of a line.
-    pub(super) fn line_changed(&mut self, now: Instant, index: usize) {
+    /// Something new is known of a line that was estimated at `before`.
+    pub(super) fn line_changed(&mut self, now: Instant, index: usize, before: Option<u64>) {
         if let Some(connection) = self.connections.get_mut(index) {
-            let soon = now + DECIDE;
+            let estimate = connection.bandwidth.estimate();
+            let much_less = before
+                .zip(estimate)
+                .is_some_and(|(before, now)| now < before * 2 / 3);
+            let soon = if much_less { now } else { now + DECIDE };
             connection.allocate_at = Some(connection.allocate_at.map_or(soon, |due| due.min(soon)));
         }
     }

@@ -49,8 +49,10 @@ impl Sleep {
 
     /// A layer as allocation sees it: one that flows, or sleeps.
     pub(super) fn offered(&self, now: Instant, layer: usize, flowing: Option<Offered>) -> Option<Offered> {
-        let Some(flowing) = flowing else {
-            return self.asleep.get(layer).copied().flatten();
+        // One that ends looks cheaper with every frame that does not come.
+        let asleep = self.asleep.get(layer).copied().flatten();
+        let Some(flowing) = flowing.filter(|_| asleep.is_none()) else {
+            return asleep;
         };
         let remembered = self.woken.get(layer).copied().flatten();
         let before = remembered.filter(|(at, _)| now.saturating_duration_since(*at) < REMEMBERED);
@@ -297,11 +299,14 @@ mod tests {
         assert_eq!(sleep.decide(asleep + UNUSED, 0b001, &CAMERA), None);
         let [best, _, least] = CAMERA;
         let flowing = [best, None, least];
-        let offered = sleep.offered(asleep + UNUSED, 1, None).unwrap();
-        assert_eq!(
-            (offered.rate, offered.height, offered.asleep),
-            (500_000, 360, true)
-        );
+        // Its last frames are on the way, or nothing comes any more.
+        for flowing in [layer(90, 360), None] {
+            let offered = sleep.offered(asleep + UNUSED, 1, flowing).unwrap();
+            assert_eq!(
+                (offered.rate, offered.height, offered.asleep),
+                (500_000, 360, true)
+            );
+        }
         // Chosen: awake at once, and as large as it was until it is measured.
         let woken = asleep + UNUSED;
         assert_eq!(sleep.decide(woken, 0b011, &flowing), Some(0));

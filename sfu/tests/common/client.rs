@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use protocol::id::{PeerId, TrackId};
 use str0m::bwe::{Bitrate, BweKind};
-use str0m::media::{MediaData, MediaTime, Mid, Rid};
+use str0m::media::{KeyframeRequestKind, MediaData, MediaTime, Mid, Rid};
 use str0m::rtp::rtcp::Rtcp;
 use str0m::rtp::{Extension, ExtensionSerializer, ExtensionValues, RawPacket};
 use str0m::{Candidate, Event as ClientEvent, Rtc};
 
 use super::LAYERS;
+use super::screen::Screen;
 
 /// Bytes of the smallest frame.
 const LEAST: usize = LAYERS[2].1;
@@ -134,8 +135,9 @@ pub struct Client {
     pub connected: bool,
     /// It sends and gets packets, not frames, from its next connection on.
     pub packets: bool,
-    /// Packets of video it got.
+    /// Packets of video it got, where they have descriptors; and what of those that have none is shown.
     pub got: Vec<Got>,
+    pub screen: Screen,
     /// The layers it sends of its camera; none without simulcast.
     pub layers: Vec<Rid>,
     /// Layers of them it leaves out, as a browser does whose own line is weak.
@@ -169,6 +171,7 @@ impl Client {
             connected: false,
             packets: false,
             got: Vec::new(),
+            screen: Screen::default(),
             layers: Vec::new(),
             left_out: Vec::new(),
             pauses: false,
@@ -230,6 +233,16 @@ impl Client {
                         descriptor: descriptor.clone(),
                         payload: packet.payload.to_vec(),
                     });
+                } else if packet.time.denom() == 90_000 {
+                    let number = *packet.seq_no;
+                    self.screen
+                        .take(now, number, packet.header.marker, &packet.payload);
+                    let mut api = self.rtc.direct_api();
+                    if self.screen.asks(now)
+                        && let Some(stream) = api.stream_rx(&packet.header.ssrc)
+                    {
+                        stream.request_keyframe(KeyframeRequestKind::Pli);
+                    }
                 }
             }
             ClientEvent::RawPacket(packet) => match *packet {

@@ -9,6 +9,7 @@
 )]
 
 pub mod client;
+pub mod screen;
 mod wishes;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,8 @@ pub struct Lesson {
     pub teaching: Vec<usize>,
     /// Those of them whose microphone gives nothing.
     pub silent: Vec<usize>,
+    /// Bytes of a frame of each of [`LAYERS`], and how many times as large a keyframe is.
+    pub frames: ([usize; 3], usize),
     /// Real time spent in the engine on datagrams and deadlines.
     pub spent: Duration,
 }
@@ -84,6 +87,7 @@ impl Lesson {
             sounds: 0,
             teaching: Vec::new(),
             silent: Vec::new(),
+            frames: (LAYERS.map(|(_, bytes)| bytes), KEYFRAME),
             spent: Duration::ZERO,
         }
     }
@@ -401,7 +405,8 @@ impl Lesson {
                     &picture(self.frame, keyframe, FRAME, 720),
                 );
             }
-            for ((rid, (_, bytes)), height) in layers.into_iter().zip(LAYERS).zip([720, 360, 180]) {
+            let (frames, larger) = self.frames;
+            for ((rid, bytes), height) in layers.into_iter().zip(frames).zip([720, 360, 180]) {
                 let client = &mut self.clients[at];
                 if !client.connected || client.left_out.contains(&rid) {
                     continue;
@@ -409,7 +414,7 @@ impl Lesson {
                 let asked = client.wanted_of.len();
                 client.wanted_of.retain(|wanted| *wanted != rid);
                 let keyframe = client.wanted_of.len() < asked;
-                let bytes = if keyframe { bytes * KEYFRAME } else { bytes };
+                let bytes = if keyframe { bytes * larger } else { bytes };
                 self.write(
                     at,
                     Codec::Vp8,
