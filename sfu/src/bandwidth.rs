@@ -297,6 +297,14 @@ impl Bandwidth {
         self.reported.loss.unwrap_or(0.0) as f32
     }
 
+    /// Share of packets the line loses however little is sent, 0 to 1; where no feedback tells, all it loses.
+    pub(crate) fn inherent_loss(&self) -> f64 {
+        if self.answered {
+            return self.loss.inherent();
+        }
+        self.reported.loss.unwrap_or(0.0)
+    }
+
     /// Packets wait on the way, longer than behind a frame.
     pub(crate) fn queued(&self) -> bool {
         self.delay.queue_ms() > QUEUE_MS + 2.0 * self.delay.noise_ms()

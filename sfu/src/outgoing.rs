@@ -1,5 +1,6 @@
 //! A stream to one viewer: whatever publisher, reconnect or track is behind it, the viewer sees one continuous stream.
 
+mod again;
 mod packet;
 pub(crate) mod rewrite;
 
@@ -13,6 +14,7 @@ use crate::negotiated::{Extensions, Payload, Section};
 use crate::packet::{Packet, SenderClock};
 use crate::rtcp::SenderInfo;
 use crate::srtp::Sealer;
+use again::Again;
 use packet::{Head, append, payload_for};
 use rewrite::{LeftOut, Original, Place, Rewriter};
 
@@ -61,6 +63,8 @@ pub(crate) struct Outgoing {
     mid_until: u64,
     packets: u32,
     bytes: u32,
+    /// Says sound again, on a line that loses much.
+    again: Option<Box<Again>>,
     rewriter: Rewriter,
     /// Its section.
     pub(crate) mid: String,
@@ -114,6 +118,7 @@ impl Outgoing {
             bytes: 0,
             repair: REPAIR_RATE * REPAIR_BURST,
             repair_at: None,
+            again: None,
             once: false,
             fraction_lost: 0,
             wakes: 0,
@@ -264,7 +269,18 @@ impl Outgoing {
         let Some(place) = self.rewriter.place(packet, video, now) else {
             return false;
         };
-        let Some((pt, payload)) = payload_for(&chosen, packet, self.once) else {
+        let often = chosen.red_pt.filter(|_| !video && self.again.is_some());
+        if often.is_some()
+            && let Some(again) = &mut self.again
+            && !again.say(packet, chosen.pt, place.timestamp)
+        {
+            return false;
+        }
+        let said = match (often, &self.again) {
+            (Some(red_pt), Some(again)) => Some((red_pt, again.payload())),
+            _ => payload_for(&chosen, packet, self.once),
+        };
+        let Some((pt, payload)) = said else {
             return false;
         };
         let start = out.len();

@@ -1,4 +1,4 @@
-//! RED (RFC 2198): the newest block of a redundant audio payload.
+//! RED (RFC 2198): the blocks of a redundant audio payload.
 
 /// The primary block of a RED payload: its payload type and data. `None` when it is malformed.
 pub(crate) fn primary(payload: &[u8]) -> Option<(u8, &[u8])> {
@@ -15,6 +15,25 @@ pub(crate) fn primary(payload: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
+/// The earlier blocks of a RED payload, oldest first: how much earlier in RTP time, and their data. Of a malformed one none.
+pub(crate) fn earlier(payload: &[u8], mut block: impl FnMut(u32, &[u8])) {
+    let headers = || payload.chunks_exact(4).take_while(|head| head[0] & 0x80 != 0);
+    let fields = |head: &[u8]| {
+        let bits = u32::from_be_bytes([0, head[1], head[2], head[3]]);
+        (bits >> 10, (bits & 0x3ff) as usize)
+    };
+    let all: usize = headers().map(|head| fields(head).1).sum();
+    let mut at = headers().count() * 4 + 1;
+    let ends = payload.get(at - 1).is_some_and(|head| head & 0x80 == 0);
+    if !ends || at + all > payload.len() {
+        return;
+    }
+    for (before, len) in headers().map(fields) {
+        block(before, payload.get(at..at + len).unwrap_or(&[]));
+        at += len;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +44,34 @@ mod tests {
         assert_eq!(primary(&payload), Some((111, &[1, 2, 3][..])));
         assert_eq!(primary(&payload[..6]), None);
         assert_eq!(primary(&[]), None);
+    }
+
+    #[test]
+    fn tells_the_earlier_blocks() {
+        let of = |payload: &[u8]| {
+            let mut blocks = Vec::new();
+            earlier(payload, |before, data| blocks.push((before, data.to_vec())));
+            blocks
+        };
+        let payload = [
+            0x80 | 111,
+            0x1e,
+            0x00,
+            0x02,
+            0x80 | 111,
+            0x0f,
+            0x00,
+            0x01,
+            111,
+            1,
+            1,
+            2,
+            3,
+        ];
+        assert_eq!(of(&payload), [(1_920, vec![1, 1]), (960, vec![2])]);
+        assert_eq!(of(&[111, 9, 9, 9, 9]), []);
+        for len in 0..12 {
+            assert_eq!(of(&payload[..len]), [], "{len}");
+        }
     }
 }

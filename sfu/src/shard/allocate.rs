@@ -20,6 +20,10 @@ const MAX_VIDEOS: usize = 64;
 const PRIORITY: u8 = 100;
 /// A narrower line gets sound once, not twice (RED): there its room is for the picture.
 const TWICE: u64 = 250_000;
+/// A line that loses so much by nature gets sound more often than its publisher says it, until it loses clearly less; a narrow one has no
+/// room, and what a full queue loses would be more for it.
+const LOSSY: (f64, f64) = (0.03, 0.015);
+const OFTEN: u64 = 400_000;
 /// Without any feedback for so long a viewer is taken for one that gives none.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Videos are sent at this share of the estimate, and of what was decided on: a pacer is for keyframes, it does not choose layers.
@@ -88,9 +92,15 @@ impl Shard {
         connection.bandwidth.want(appetite.max(connection.measure));
         let estimate = connection.bandwidth.estimate();
         let once = estimate.is_some_and(|estimate| estimate < TWICE);
+        let (loss, wide) = (
+            connection.bandwidth.inherent_loss(),
+            estimate.is_none_or(|estimate| estimate >= OFTEN),
+        );
         let sounds = connection.outgoing.iter_mut();
         for (stream, _) in sounds.filter(|(stream, _)| stream.kind == MediaKind::Audio) {
             stream.once(once);
+            let lossy = if stream.is_often() { LOSSY.1 } else { LOSSY.0 };
+            stream.often(wide && loss >= lossy);
         }
         let budget = budget(now, connection).map(|budget| budget.saturating_sub(sound));
         allocation::allocate(budget, wanted, decided);
@@ -190,7 +200,11 @@ fn sound(
         .outgoing
         .iter()
         .filter(|(stream, _)| stream.kind == MediaKind::Audio)
-        .filter_map(|(_, id)| tracks.get(*by_track.get(id)?))
-        .map(|track| track.layers[0].rate.bits_per_second(now))
+        .filter_map(|(stream, id)| {
+            let comes = tracks.get(*by_track.get(id)?)?.layers[0]
+                .rate
+                .bits_per_second(now);
+            Some(comes * stream.percent() / 100)
+        })
         .sum()
 }

@@ -120,6 +120,8 @@ fn random_loss_is_no_congestion() {
             world.run(60.0);
             mostly(&world, (3.0, 60.0), 2_000_000, (0.45, 1.25));
             assert!(world.mean(3.0, 60.0) > 1_750_000);
+            let inherent = world.bandwidth.inherent_loss();
+            assert!((0.05..0.2).contains(&inherent), "{inherent}");
             assert!(world.media(3.0, 60.0) > 1_300_000, "{}", world.media(3.0, 60.0));
             let mut world = World::new(Line { loss: 0.0, ..LOSSY }, source, WANT);
             world.run(15.0).line.loss = 0.1;
